@@ -1,0 +1,84 @@
+import js from '@eslint/js';
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+const RUNTIMES = ['onnxruntime-*', '@tensorflow/*'];
+const CONTAINERS = ['inversify', 'tsyringe', 'reflect-metadata'];
+
+const layers = (testing) => [
+  { sourceTag: 'layer:tensor', onlyDependOnLibsWithTags: ['layer:tensor'] },
+  { sourceTag: 'layer:onnx', onlyDependOnLibsWithTags: ['layer:onnx', 'layer:tensor', ...testing] },
+  { sourceTag: 'layer:core', onlyDependOnLibsWithTags: ['layer:core', 'layer:tensor', ...testing] },
+  {
+    sourceTag: 'layer:kit',
+    onlyDependOnLibsWithTags: ['layer:kit', 'layer:core', 'layer:tensor', ...testing],
+  },
+  {
+    sourceTag: 'layer:testing',
+    onlyDependOnLibsWithTags: ['layer:testing', 'layer:kit', 'layer:core', 'layer:tensor'],
+  },
+  {
+    sourceTag: 'layer:adapter',
+    onlyDependOnLibsWithTags: ['layer:core', 'layer:kit', 'layer:tensor', 'layer:onnx', ...testing],
+  },
+  {
+    sourceTag: 'layer:plugin',
+    onlyDependOnLibsWithTags: ['layer:core', 'layer:kit', 'layer:tensor', ...testing],
+  },
+  { sourceTag: 'layer:bridge', onlyDependOnLibsWithTags: ['layer:core', 'layer:tensor', ...testing] },
+  { sourceTag: 'layer:app', onlyDependOnLibsWithTags: ['*'] },
+  { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['*'] },
+];
+
+const banned = [
+  ...['layer:tensor', 'layer:onnx', 'layer:core', 'layer:kit', 'layer:plugin'].map((sourceTag) => ({
+    sourceTag,
+    bannedExternalImports: RUNTIMES,
+  })),
+  ...['layer:tensor', 'layer:onnx', 'layer:kit', 'layer:plugin', 'layer:adapter'].map((sourceTag) => ({
+    sourceTag,
+    bannedExternalImports: CONTAINERS,
+  })),
+  { sourceTag: 'layer:core', bannedExternalImports: ['tsyringe'] },
+];
+
+const boundaries = (depConstraints) => ['error', { banTransitiveDependencies: true, depConstraints }];
+
+export default tseslint.config(
+  { ignores: ['**/dist', '**/node_modules', '**/*_pb.ts', '.nx', 'coverage', 'fixtures', 'gauntlet-out'] },
+  js.configs.recommended,
+  ...tseslint.configs.strict,
+  {
+    plugins: { '@nx': nx },
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/consistent-type-imports': 'error',
+    },
+  },
+  {
+    files: ['**/src/**/*.ts'],
+    rules: { '@nx/enforce-module-boundaries': boundaries([...layers([]), ...banned]) },
+  },
+  {
+    files: ['**/*.test.ts'],
+    rules: {
+      '@nx/enforce-module-boundaries': [
+        'error',
+        { depConstraints: layers(['layer:testing', 'layer:onnx', 'layer:adapter']) },
+      ],
+    },
+  },
+  {
+    files: ['**/*.{mjs,cjs,js}'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        module: 'writable',
+        require: 'readonly',
+        globalThis: 'readonly',
+      },
+    },
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+);
