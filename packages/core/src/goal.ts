@@ -1,0 +1,38 @@
+import { argmax, row, rows, type Tensor } from '@gauntlet/tensor';
+
+/** What an attack tries to reach for each sample: leave `classes[i]` (untargeted), or arrive at it (targeted). */
+export interface Goal {
+  readonly kind: 'untargeted' | 'targeted';
+  readonly classes: Int32Array;
+  /** By how much, in units of the scores, the goal must be reached. */
+  readonly confidence: number;
+}
+
+/**
+ * A goal counts as reached only where it is reached by more than float32 rounding, as a share of the largest score: so whoever
+ * recomputes the answer, with another batch or another tool, finds the same class.
+ */
+const ROUNDING = 1e-6;
+
+/** Which rows of `scores` [n, classes] reach the goal; row `i` belongs to sample `of[i]`. */
+export function reachedByScores(goal: Goal, scores: Tensor, of: readonly number[]): boolean[] {
+  return Array.from({ length: rows(scores) }, (_, i) => {
+    const own = row(scores, i);
+    const wanted = goal.classes[of[i]!]!;
+    let other = -Infinity;
+    let size = 0;
+    for (let j = 0; j < own.length; j++) {
+      if (j !== wanted) other = Math.max(other, own[j]!);
+      size = Math.max(size, Math.abs(own[j]!));
+    }
+    const lead = goal.kind === 'targeted' ? own[wanted]! - other : other - own[wanted]!;
+    return lead > goal.confidence + ROUNDING * size;
+  });
+}
+
+/** Which labels reach the goal; label `i` belongs to sample `of[i]`. */
+export const reachedByLabels = (goal: Goal, labels: Int32Array, of: readonly number[]): boolean[] =>
+  Array.from(labels, (label, i) => (label === goal.classes[of[i]!]) === (goal.kind === 'targeted'));
+
+/** The classes that scores stand for. */
+export const labelsOf = argmax;

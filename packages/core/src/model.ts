@@ -1,0 +1,58 @@
+import type { Tensor } from '@gauntlet/tensor';
+import type { Loss } from './loss.js';
+
+/** What a plugin may ask a model for. A ladder: who may have gradients may have scores, who may have scores may have labels. */
+export type Access = 'gradients' | 'scores' | 'labels' | 'none';
+
+const LADDER: readonly Access[] = ['none', 'labels', 'scores', 'gradients'];
+
+/** Whether the rung `have` is at least as high as `need`. */
+export const allows = (have: Access, need: Access): boolean => LADDER.indexOf(have) >= LADDER.indexOf(need);
+
+/** Which sample each point of a call belongs to, as an index into the job's samples; point `i` is sample `i` by default. */
+export interface Of {
+  readonly of?: readonly number[];
+}
+
+/** One native call's answers: `scores` [n, classes], `loss` [n], and `gradient`, the loss's derivative by each point, shaped as the points. */
+export interface Gradient {
+  readonly scores: Tensor;
+  readonly loss: Float32Array;
+  readonly gradient: Tensor;
+}
+
+/** What every model says about itself. */
+export interface ModelFacts {
+  readonly name: string;
+  /** One sample's shape, without the batch axis, and the values that its entries may take. */
+  readonly input: { readonly shape: readonly number[]; readonly bounds: readonly [lo: number, hi: number] };
+  readonly classes: number;
+  /** The highest rung that it offers. */
+  readonly access: Access;
+}
+
+/** Answers with class ids. */
+export interface LabelModel extends ModelFacts {
+  labels(points: Tensor, of?: Of): Promise<Int32Array>;
+}
+
+/** Answers with one score per class (logits, where the model has them): [n, classes]. */
+export interface ScoreModel extends LabelModel {
+  scores(points: Tensor, of?: Of): Promise<Tensor>;
+}
+
+/** Differentiates a loss of its scores by its input. */
+export interface GradientModel extends ScoreModel {
+  gradient(points: Tensor, loss: Loss, of?: Of): Promise<Gradient>;
+}
+
+/** A model that offers the rung `A` and all below it. The points of every call are batches in raw input units. */
+export type Model<A extends Access = 'gradients'> = {
+  none: ModelFacts;
+  labels: LabelModel;
+  scores: ScoreModel;
+  gradients: GradientModel;
+}[A];
+
+/** A model that holds native memory until it is closed. */
+export type OpenModel<A extends Access = Access> = Model<A> & { close(): Promise<void> };

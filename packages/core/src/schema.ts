@@ -1,0 +1,73 @@
+import { unexpected } from './errors.js';
+
+/** Standard Schema v1 (standardschema.dev), the part that is used: zod, valibot, arktype and others implement it. */
+export interface Schema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => Result<Output> | Promise<Result<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    readonly jsonSchema?: {
+      readonly input: (options: { readonly target: string }) => Record<string, unknown>;
+    };
+  };
+}
+
+type Result<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | {
+      readonly issues: ReadonlyArray<{
+        readonly message: string;
+        readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
+      }>;
+    };
+
+/** The validated options of a schema. */
+export type OptionsOf<S> = S extends Schema<infer _, infer Output> ? Readonly<Output> : never;
+
+/**
+ * Options with their defaults filled in.
+ *
+ * @param at what the options belong to, for the message.
+ * @throws GauntletError `input`, naming every option that is wrong.
+ */
+export async function parseOptions<S extends Schema>(
+  schema: S,
+  given: unknown,
+  at: string,
+): Promise<OptionsOf<S>> {
+  const result = await schema['~standard'].validate(given);
+  if (result.issues === undefined) return Object.freeze(result.value) as OptionsOf<S>;
+  const problems = result.issues.map(({ message, path = [] }) => {
+    const name = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+    return name === '' ? message : `${name}: ${message}`;
+  });
+  throw unexpected({
+    found: 'options',
+    at,
+    expected: 'what its schema allows',
+    remedy: `Mend ${problems.join('; ')}.`,
+  });
+}
+
+/** One option as its schema describes it, for help texts and tables. */
+export interface OptionFact {
+  readonly name: string;
+  readonly type: string;
+  readonly default: unknown;
+  readonly description: string;
+}
+
+/** The options that a schema declares, read from its JSON Schema; none if it cannot give one. */
+export function optionFacts(schema: Schema): readonly OptionFact[] {
+  const json = schema['~standard'].jsonSchema?.input({ target: 'draft-07' });
+  const properties = (json?.['properties'] ?? {}) as Record<string, Record<string, unknown>>;
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    type: Array.isArray(property['enum'])
+      ? property['enum'].join(' | ')
+      : String(property['type'] ?? 'value'),
+    default: property['default'],
+    description: String(property['description'] ?? ''),
+  }));
+}

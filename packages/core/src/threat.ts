@@ -1,0 +1,45 @@
+import type { BallNorm } from '@gauntlet/tensor';
+import type { Access } from './model.js';
+
+/** How the target class of a targeted attack is chosen: one class for all, or per sample. */
+export type Target = number | 'next' | 'random' | 'least-likely';
+
+/** What the attacker wants, knows and may do. Every result belongs to one. */
+export interface ThreatModel {
+  readonly goal: { readonly kind: 'untargeted' } | { readonly kind: 'targeted'; readonly target: Target };
+  /** By how much, in units of the scores, the goal must be reached. */
+  readonly confidence: number;
+  /** The most that the attacker may ask the model for. */
+  readonly access: Access;
+  readonly norm: BallNorm;
+  /** Radii of the ball, ascending, in the units of the samples. */
+  readonly epsilons: readonly number[];
+  readonly box: readonly [lo: number, hi: number];
+}
+
+const KNOWS: Record<Access, string> = {
+  gradients: 'knows the model and its gradients',
+  scores: 'sees the score of every class',
+  labels: 'sees the predicted label only',
+  none: 'cannot ask the model',
+};
+
+const TARGETS = {
+  next: 'the class after the true one',
+  random: 'a random other class, fixed per sample',
+  'least-likely': 'the class with the lowest score on the clean input',
+};
+
+/** The threat model in words, for people. */
+export function describeThreat({ goal, confidence, access, norm, epsilons, box }: ThreatModel): string {
+  const aim =
+    goal.kind === 'untargeted'
+      ? 'wants any wrong class'
+      : `wants ${typeof goal.target === 'number' ? `class ${goal.target}` : TARGETS[goal.target]}`;
+  const lead = confidence > 0 ? ` by at least ${confidence} in score` : '';
+  const radius = epsilons.map((epsilon) => Number(epsilon.toPrecision(6))).join(', ');
+  return (
+    `The attacker ${KNOWS[access]}, ${aim}${lead}, and may change each input by at most ${radius} in the ${norm} norm, ` +
+    `within [${box.join(', ')}].`
+  );
+}
