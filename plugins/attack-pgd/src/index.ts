@@ -1,1 +1,28 @@
-export {};
+import { defineAttack } from '@gauntlet/core';
+import { crossEntropy } from '@gauntlet/kit';
+import { z } from 'zod';
+
+/**
+ * Projected gradient descent (Madry et al. 2018, section 2.1): steps of steepest ascent on the cross-entropy, each projected back on
+ * ball and box, from a random start.
+ */
+export default defineAttack({
+  id: 'attack/pgd',
+  summary: 'Projected gradient steps from a random start in the ball.',
+  cites: ['arXiv:1706.06083'],
+  access: 'gradients',
+  norms: ['linf', 'l2', 'l1'],
+  options: z.strictObject({
+    steps: z.int().min(1).max(100_000).default(40).describe('gradient steps'),
+    stepSize: z.number().positive().max(2).default(0.1).describe('step length as a share of epsilon'),
+    randomStart: z.boolean().default(true).describe('start anywhere in the ball, not at the input'),
+  }),
+  async run({ model, x, goal, ball, options, random }) {
+    let at = options.randomStart ? ball.sample(random) : x;
+    for (let step = 0; step < options.steps; step++) {
+      const { gradient } = await model.gradient(at, crossEntropy(goal));
+      at = ball.step(at, gradient, options.stepSize);
+    }
+    return at;
+  },
+});

@@ -1,0 +1,86 @@
+import type { Goal, Loss, Term } from '@gauntlet/core';
+import { tensor } from '@gauntlet/tensor';
+import { crossEntropy, evaluateLoss, margin } from './index.js';
+
+const scores = (...values: number[]) => tensor(Float32Array.from(values), [1, values.length]);
+const goal = (kind: Goal['kind'], label: number): Goal => ({
+  kind,
+  classes: Int32Array.of(label),
+  confidence: 0,
+});
+const softmax = (values: number[]) => {
+  const parts = values.map((value) => Math.exp(value - Math.max(...values)));
+  return parts.map((part) => part / parts.reduce((a, b) => a + b));
+};
+
+describe('cross-entropy', () => {
+  const z = [1.5, -0.5, 0.25];
+
+  it('equals -log softmax, with derivative softmax - onehot', () => {
+    const { loss, scoresGradient } = evaluateLoss(crossEntropy(goal('untargeted', 1)), scores(...z));
+    const p = softmax(z);
+    expect(loss[0]).toBeCloseTo(-Math.log(p[1]!), 6);
+    p.forEach((value, j) => expect(scoresGradient.data[j]).toBeCloseTo(value - (j === 1 ? 1 : 0), 6));
+  });
+
+  it('is turned round when targeted', () => {
+    const away = evaluateLoss(crossEntropy(goal('untargeted', 2)), scores(...z));
+    const to = evaluateLoss(crossEntropy(goal('targeted', 2)), scores(...z));
+    expect(to.loss[0]).toBe(-away.loss[0]!);
+    expect([...to.scoresGradient.data]).toEqual([...away.scoresGradient.data].map((g) => -g));
+  });
+
+  it('keeps its derivative where the softmax rounds to one', () => {
+    const { scoresGradient } = evaluateLoss(crossEntropy(goal('untargeted', 0)), scores(60, 0, -1));
+    const other = Math.exp(-60);
+    expect(scoresGradient.data[0]! / -(other + Math.exp(-61))).toBeCloseTo(1, 5);
+    expect(scoresGradient.data[1]! / other).toBeCloseTo(1, 5);
+  });
+
+  it.each([-100, 100])('does not change when all scores shift by %p', (shift) => {
+    const at = (by: number) =>
+      evaluateLoss(crossEntropy(goal('untargeted', 1)), scores(...z.map((v) => v + by)));
+    expect(at(shift).loss[0]).toBeCloseTo(at(0).loss[0]!, 4);
+  });
+});
+
+describe('margin', () => {
+  it('is how far the best other class leads', () => {
+    const { loss, scoresGradient } = evaluateLoss(margin(goal('untargeted', 0)), scores(3, 1, 2));
+    expect(loss[0]).toBe(-1);
+    expect([...scoresGradient.data]).toEqual([-1, 0, 1]);
+  });
+});
+
+describe('every term', () => {
+  const own: Term = { op: 'pick', class: 'c' };
+  const top: Term = { op: 'ranked', place: 0 };
+  const terms: Record<string, Term> = {
+    pick: own,
+    maxOther: { op: 'maxOther', class: 'c' },
+    logSumExpOther: { op: 'logSumExpOther', class: 'c' },
+    ranked: { op: 'ranked', place: 2 },
+    given: { op: 'mul', of: [{ op: 'given', name: 'g' }, own] },
+    constant: { op: 'add', of: [{ op: 'constant', value: 2 }, own] },
+    softplus: { op: 'softplus', of: own },
+    relu: { op: 'relu', of: own },
+    neg: { op: 'neg', of: own },
+    sub: { op: 'sub', of: [own, top] },
+    div: { op: 'div', of: [own, { op: 'sub', of: [top, { op: 'ranked', place: 2 }] }] },
+  };
+
+  it.each(Object.keys(terms))('%s has the derivative that central differences find', (name) => {
+    const z = [0.3, 1.7, -0.6, 0.9];
+    const loss: Loss = {
+      term: terms[name]!,
+      classes: { c: Int32Array.of(9, 3) },
+      given: { g: Float32Array.of(9, 1.5) },
+    };
+    const at = (values: number[]) => evaluateLoss(loss, scores(...values), [1]);
+    const step = 1e-2;
+    z.forEach((_, j) => {
+      const moved = (by: number) => at(z.map((value, k) => (k === j ? value + by : value))).loss[0]!;
+      expect(at(z).scoresGradient.data[j]).toBeCloseTo((moved(step) - moved(-step)) / (2 * step), 3);
+    });
+  });
+});
