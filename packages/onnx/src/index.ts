@@ -1,1 +1,25 @@
-export {};
+export type { Attributes, AttributeValue } from './attributes.js';
+export { attributesOf, float, floats, nodePath, writeAttribute } from './attributes.js';
+export type { OnnxErrorCode } from './errors.js';
+export { fail, OnnxError } from './errors.js';
+export type { NodeOptions } from './graph.js';
+export { Graph } from './graph.js';
+export { copyModel, everyGraph, opsetOf, readModel, writeModel } from './model.js';
+export * from './onnx_pb.js';
+export { capturesOf, readsOf, sortNodes } from './order.js';
+export type { DType, Tensor } from './tensor.js';
+export {
+  codeOf,
+  dimsOf,
+  dtypeOf,
+  filled,
+  int64s,
+  isFloat,
+  numbersOf,
+  packTensor,
+  readTensor,
+  writeTensor,
+} from './tensor.js';
+export type { Dim, TensorType } from './types.js';
+export { declaredTypes, readValueInfo, writeValueInfo } from './types.js';
+export { BASE_OPSET, OLDEST_OPSET, upgrade } from './upgrade.js';

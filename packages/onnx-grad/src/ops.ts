@@ -1,0 +1,164 @@
+import type { AttributeValue, DType, Graph, Tensor, TensorType } from '@gauntlet/onnx';
+import { codeOf, fail, nodePath } from '@gauntlet/onnx';
+
+import { inferNode } from './infer.js';
+import type { Value } from './value.js';
+import { sameDims } from './value.js';
+
+/** A tensor, or a number that becomes a scalar of the other operand's type. */
+export type Operand = Value | number;
+
+type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** The vocabulary that gradient rules are written in: each word appends a node and gives its result with its type. */
+export type Ops = ReturnType<typeof createOps>;
+
+/** Binds the vocabulary to a graph. */
+export function createOps(graph: Graph) {
+  const emit = (
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Attributes = {},
+    type?: TensorType,
+  ): Value => {
+    const name = graph.node(
+      op,
+      inputs.map((input) => input?.name ?? ''),
+      attributes,
+    );
+    const { dtype, dims } = type ?? typeOf(graph, name, inputs);
+    return { name, dtype, dims };
+  };
+  const constant = (tensor: Tensor): Value => ({
+    name: graph.constant(tensor),
+    dtype: tensor.dtype,
+    dims: tensor.dims,
+  });
+  const scalar = (value: number, dtype: DType): Value => ({
+    name: graph.scalar(dtype, value),
+    dtype,
+    dims: [],
+  });
+  const ints = (values: readonly number[]): Value => ({
+    name: graph.ints(values),
+    dtype: 'int64',
+    dims: [values.length],
+  });
+  const both = (op: string) => (a: Operand, b: Operand) => {
+    const dtype = typeof a === 'number' ? (b as Value).dtype : a.dtype;
+    return emit(
+      op,
+      [a, b].map((each) => (typeof each === 'number' ? scalar(each, dtype) : each)),
+    );
+  };
+  const one = (op: string) => (x: Value) => emit(op, [x]);
+  const reduce =
+    (op: string) =>
+    (x: Value, axes: readonly number[], keepdims = true) =>
+      axes.length === 0 ? x : emit(op, [x, ints(axes)], { keepdims: keepdims ? 1 : 0 });
+  /** The sizes of a tensor as an int64 list: a constant where they are known. */
+  const shape = (like: Value): Value =>
+    like.dims.every((dim) => typeof dim === 'number') ? ints(like.dims as number[]) : emit('Shape', [like]);
+
+  return {
+    graph,
+    /** Appends any node; the type may be left out for ops that type inference knows. */
+    emit,
+    constant,
+    scalar,
+    ints,
+    shape,
+    add: both('Add'),
+    sub: both('Sub'),
+    mul: both('Mul'),
+    div: both('Div'),
+    pow: both('Pow'),
+    min: both('Min'),
+    max: both('Max'),
+    equal: both('Equal'),
+    less: both('Less'),
+    greater: both('Greater'),
+    lessOrEqual: both('LessOrEqual'),
+    greaterOrEqual: both('GreaterOrEqual'),
+    and: both('And'),
+    or: both('Or'),
+    not: one('Not'),
+    neg: one('Neg'),
+    abs: one('Abs'),
+    sign: one('Sign'),
+    exp: one('Exp'),
+    log: one('Log'),
+    sqrt: one('Sqrt'),
+    sin: one('Sin'),
+    cos: one('Cos'),
+    tanh: one('Tanh'),
+    sigmoid: one('Sigmoid'),
+    reciprocal: one('Reciprocal'),
+    square: (x: Value) => both('Mul')(x, x),
+    sum: reduce('ReduceSum'),
+    mean: reduce('ReduceMean'),
+    largest: reduce('ReduceMax'),
+    product: reduce('ReduceProd'),
+    matMul: (a: Value, b: Value) => emit('MatMul', [a, b]),
+    cast: (x: Value, dtype: DType) => (x.dtype === dtype ? x : emit('Cast', [x], { to: codeOf(dtype) })),
+    where: (condition: Value, a: Operand, b: Operand) => {
+      const dtype = typeof a === 'number' ? (typeof b === 'number' ? 'float32' : b.dtype) : a.dtype;
+      return emit('Where', [
+        condition,
+        ...[a, b].map((each) => (typeof each === 'number' ? scalar(each, dtype) : each)),
+      ]);
+    },
+    transpose: (x: Value, perm: readonly number[]) =>
+      perm.every((axis, i) => axis === i) ? x : emit('Transpose', [x], { perm }),
+    unsqueeze: (x: Value, axes: readonly number[]) =>
+      axes.length === 0 ? x : emit('Unsqueeze', [x, ints(axes)]),
+    squeeze: (x: Value, axes: readonly number[]) =>
+      axes.length === 0 ? x : emit('Squeeze', [x, ints(axes)]),
+    concat: (xs: readonly Value[], axis: number) => (xs.length === 1 ? xs[0]! : emit('Concat', xs, { axis })),
+    slice: (x: Value, axis: number, start: number, end: number, step = 1) =>
+      emit('Slice', [x, ints([start]), ints([end]), ints([axis]), ints([step])]),
+    /** Reshapes to the sizes of another tensor; one unknown size becomes -1, more are read at run time. */
+    reshape: (x: Value, like: Value): Value => {
+      if (sameDims(x.dims, like.dims)) return x;
+      return emit('Reshape', [x, targetOf(like, ints, emit)], like.dims.includes(0) ? { allowzero: 1 } : {}, {
+        dtype: x.dtype,
+        dims: like.dims,
+      });
+    },
+    /** Reshapes to numbers, with at most one -1. */
+    reshapeTo: (x: Value, dims: readonly number[]): Value =>
+      sameDims(x.dims, dims) ? x : emit('Reshape', [x, ints(dims)]),
+    /** Broadcasts to the sizes of another tensor. */
+    expand: (x: Value, like: Value): Value =>
+      sameDims(x.dims, like.dims)
+        ? x
+        : emit('Expand', [x, shape(like)], {}, { dtype: x.dtype, dims: like.dims }),
+    /** A tensor of one value with the sizes of another tensor. */
+    full: (like: Value, value: number, dtype: DType = like.dtype): Value =>
+      emit('Expand', [scalar(value, dtype), shape(like)], {}, { dtype, dims: like.dims }),
+  };
+}
+
+function targetOf(
+  like: Value,
+  ints: (values: readonly number[]) => Value,
+  emit: (op: string, inputs: Value[]) => Value,
+): Value {
+  const unknown = like.dims.filter((dim) => typeof dim === 'string').length;
+  if (unknown > 1 || (unknown === 1 && like.dims.includes(0))) return emit('Shape', [like]);
+  return ints(like.dims.map((dim) => (typeof dim === 'number' ? dim : -1)));
+}
+
+function typeOf(graph: Graph, name: string, inputs: readonly (Value | undefined)[]): TensorType {
+  const node = graph.producer(name)!;
+  const types = new Map(
+    inputs.flatMap((input) => (input === undefined ? [] : [[input.name, input] as const])),
+  );
+  return (
+    inferNode(graph, node, types)?.[0] ??
+    fail(
+      'unknown-shape',
+      `Unexpected dynamic shape at ${nodePath(node)}, expected one that is known beforehand. Export the model with a fixed shape.`,
+    )
+  );
+}

@@ -1,0 +1,43 @@
+import type { Rule, Rules } from '../rule.js';
+
+/** Minimum and maximum: equal inputs share the gradient evenly, as torch.maximum has it. */
+const extreme: Rule = ({ node, x, y, g, ops: { equal, cast, div, mul, emit } }) => {
+  const masks = () => node.input.map((_, i) => cast(equal(x(i), y()), g.dtype));
+  let shared: ReturnType<typeof share> | undefined;
+  const share = () => {
+    const all = masks();
+    return { all, part: all.length === 1 ? g : div(g, emit('Sum', all)) };
+  };
+  return node.input.map((_, i) => () => {
+    shared ??= share();
+    return mul(shared.part, shared.all[i]!);
+  });
+};
+
+/** Arithmetic, with operands that broadcast: every gradient comes in the output's shape. */
+export const elementwise: Rules = {
+  Add: ({ g }) => [() => g, () => g],
+  Sub: ({ g, ops: { neg } }) => [() => g, () => neg(g)],
+  Mul: ({ x, g, ops: { mul } }) => [() => mul(g, x(1)), () => mul(g, x(0))],
+  Div: ({ x, y, g, ops: { div, mul, neg } }) => [() => div(g, x(1)), () => neg(div(mul(g, y()), x(1)))],
+  Neg: ({ g, ops: { neg } }) => [() => neg(g)],
+  Abs: ({ x, g, ops: { mul, sign } }) => [() => mul(g, sign(x(0)))],
+  Reciprocal: ({ y, g, ops: { mul, neg, square } }) => [() => neg(mul(g, square(y())))],
+  Sqrt: ({ y, g, ops: { mul, div } }) => [() => div(mul(g, 0.5), y())],
+  Exp: ({ y, g, ops: { mul } }) => [() => mul(g, y())],
+  Log: ({ x, g, ops: { div } }) => [() => div(g, x(0))],
+  Pow: ({ x, y, g, ops: { mul, pow, sub, where, equal, log, cast } }) => {
+    const base = x(0);
+    const exponent = () => cast(x(1), base.dtype);
+    return [
+      // A power of 0 is constant, also at 0 where a^(b - 1) is infinite.
+      () => where(equal(exponent(), 0), 0, mul(g, mul(exponent(), pow(base, sub(exponent(), 1))))),
+      () => where(equal(base, 0), 0, mul(g, mul(y(), log(base)))),
+    ];
+  },
+  Min: extreme,
+  Max: extreme,
+  Sum: ({ node, g }) => node.input.map(() => () => g),
+  Mean: ({ node, g, ops: { mul } }) => node.input.map(() => () => mul(g, 1 / node.input.length)),
+  Where: ({ x, g, ops: { where } }) => [undefined, () => where(x(0), g, 0), () => where(x(0), 0, g)],
+};

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+
+import type { DType, Tensor } from '@gauntlet/onnx';
+import { unzipSync } from 'fflate';
+
+const DTYPES: Readonly<Record<string, DType>> = {
+  '<f4': 'float32',
+  '<f8': 'float64',
+  '<f2': 'float16',
+  '<i8': 'int64',
+  '<i4': 'int32',
+  '<i2': 'int16',
+  '|i1': 'int8',
+  '|u1': 'uint8',
+  '|b1': 'bool',
+};
+
+const ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} as const;
+
+/** The arrays of an npz file by name. */
+export function readNpz(path: string): Map<string, Tensor> {
+  const files = Object.entries(unzipSync(readFileSync(path)));
+  return new Map(files.map(([name, bytes]) => [name.replace(/\.npy$/, ''), readNpy(bytes)]));
+}
+
+function readNpy(bytes: Uint8Array): Tensor {
+  const long = bytes[6]! > 1;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = long ? 12 : 10;
+  const length = long ? view.getUint32(8, true) : view.getUint16(8, true);
+  const header = new TextDecoder('latin1').decode(bytes.subarray(start, start + length));
+  const dtype = DTYPES[/'descr': '([^']+)'/.exec(header)?.[1] ?? ''] as keyof typeof ARRAYS | undefined;
+  if (dtype === undefined) throw new Error(`unreadable npy: ${header}`);
+  const dims = [...(/'shape': \(([^)]*)\)/.exec(header)?.[1] ?? '').matchAll(/\d+/g)].map(Number);
+  const data = new ARRAYS[dtype](bytes.slice(start + length).buffer);
+  return {
+    dtype,
+    dims,
+    data: header.includes("'fortran_order': True") ? rowMajor(data as Float32Array, dims) : data,
+  };
+}
+
+/** Column-major data in row-major order. */
+function rowMajor<T extends Float32Array>(data: T, dims: readonly number[]): T {
+  const result = data.slice() as T;
+  for (let i = 0; i < data.length; i++) {
+    let [rest, at, stride] = [i, 0, 1];
+    for (const dim of dims) {
+      at += (rest % dim) * (data.length / (stride *= dim));
+      rest = Math.floor(rest / dim);
+    }
+    result[at] = data[i]!;
+  }
+  return result;
+}

@@ -1,0 +1,279 @@
+import { create } from '@bufbuild/protobuf';
+
+import { fail } from './errors.js';
+import type { TensorProto } from './onnx_pb.js';
+import { TensorProto_DataLocation, TensorProto_DataType, TensorProtoSchema } from './onnx_pb.js';
+
+type Numbers =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+type NumbersConstructor = { new (length: number): Numbers; new (buffer: ArrayBuffer): Numbers };
+
+interface Layout {
+  readonly code: TensorProto_DataType;
+  readonly array: NumbersConstructor | undefined;
+  /** Bits of one element in `raw_data`. */
+  readonly bits: number;
+  /** Array entries for one element: 2 for complex numbers. */
+  readonly entries: number;
+}
+
+const layout = (code: TensorProto_DataType, array: unknown, bits: number, entries = 1): Layout => ({
+  code,
+  array: array as NumbersConstructor | undefined,
+  bits,
+  entries,
+});
+
+// Narrow floats keep their bits (float16 as Uint16); types under a byte stay packed, as in the file.
+const LAYOUTS = {
+  float32: layout(TensorProto_DataType.FLOAT, Float32Array, 32),
+  uint8: layout(TensorProto_DataType.UINT8, Uint8Array, 8),
+  int8: layout(TensorProto_DataType.INT8, Int8Array, 8),
+  uint16: layout(TensorProto_DataType.UINT16, Uint16Array, 16),
+  int16: layout(TensorProto_DataType.INT16, Int16Array, 16),
+  int32: layout(TensorProto_DataType.INT32, Int32Array, 32),
+  int64: layout(TensorProto_DataType.INT64, BigInt64Array, 64),
+  string: layout(TensorProto_DataType.STRING, undefined, 0),
+  bool: layout(TensorProto_DataType.BOOL, Uint8Array, 8),
+  float16: layout(TensorProto_DataType.FLOAT16, Uint16Array, 16),
+  float64: layout(TensorProto_DataType.DOUBLE, Float64Array, 64),
+  uint32: layout(TensorProto_DataType.UINT32, Uint32Array, 32),
+  uint64: layout(TensorProto_DataType.UINT64, BigUint64Array, 64),
+  complex64: layout(TensorProto_DataType.COMPLEX64, Float32Array, 64, 2),
+  complex128: layout(TensorProto_DataType.COMPLEX128, Float64Array, 128, 2),
+  bfloat16: layout(TensorProto_DataType.BFLOAT16, Uint16Array, 16),
+  float8e4m3fn: layout(TensorProto_DataType.FLOAT8E4M3FN, Uint8Array, 8),
+  float8e4m3fnuz: layout(TensorProto_DataType.FLOAT8E4M3FNUZ, Uint8Array, 8),
+  float8e5m2: layout(TensorProto_DataType.FLOAT8E5M2, Uint8Array, 8),
+  float8e5m2fnuz: layout(TensorProto_DataType.FLOAT8E5M2FNUZ, Uint8Array, 8),
+  float8e8m0: layout(TensorProto_DataType.FLOAT8E8M0, Uint8Array, 8),
+  uint4: layout(TensorProto_DataType.UINT4, Uint8Array, 4),
+  int4: layout(TensorProto_DataType.INT4, Uint8Array, 4),
+  float4e2m1: layout(TensorProto_DataType.FLOAT4E2M1, Uint8Array, 4),
+  uint2: layout(TensorProto_DataType.UINT2, Uint8Array, 2),
+  int2: layout(TensorProto_DataType.INT2, Uint8Array, 2),
+};
+
+/** Element types by the names that typed code uses; `dtypeOf` and `codeOf` translate from and to the file's numbers. */
+export type DType = keyof typeof LAYOUTS;
+
+/** A dense tensor held in memory, row-major. */
+export interface Tensor {
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  /** bool as 0/1 in Uint8Array, float16 and bfloat16 as their bits in Uint16Array, strings as an array. */
+  readonly data: Numbers | readonly string[];
+}
+
+const NAMES = new Map<number, DType>(
+  Object.entries(LAYOUTS).map(([name, { code }]) => [code, name as DType] as const),
+);
+
+/** The dtype of a `TensorProto.DataType` number, or undefined for one that ONNX does not define. */
+export function dtypeOf(code: number): DType | undefined {
+  return NAMES.get(code);
+}
+
+/** The `TensorProto.DataType` number of a dtype. */
+export function codeOf(dtype: DType): TensorProto_DataType {
+  return LAYOUTS[dtype].code;
+}
+
+/** True for the types that gradients flow through. */
+export function isFloat(dtype: DType): boolean {
+  return dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
+}
+
+/** A shape as plain numbers. Throws `bad-tensor` on negative or absurd dimensions. */
+export function dimsOf(proto: TensorProto): number[] {
+  return proto.dims.map((dim) => {
+    const size = Number(dim);
+    if (Number.isSafeInteger(size) && size >= 0) return size;
+    return fail(
+      'bad-tensor',
+      `Unexpected dimension ${dim} at tensor "${proto.name}", expected a size of at least 0. Export the model again.`,
+    );
+  });
+}
+
+/**
+ * Reads a TensorProto. `raw_data` becomes a view of the file where its alignment allows, else a copy.
+ * Throws `bad-tensor` for unknown types, external data (load it first) and data that do not match the shape.
+ */
+export function readTensor(proto: TensorProto): Tensor {
+  const dtype =
+    dtypeOf(proto.dataType) ??
+    fail(
+      'bad-tensor',
+      `Unexpected data type ${proto.dataType} at tensor "${proto.name}", expected a type that ONNX defines. Export the model again.`,
+    );
+  const dims = dimsOf(proto);
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
+    fail(
+      'bad-tensor',
+      `Unexpected external data at tensor "${proto.name}", expected data inside the model. Load the external data first.`,
+    );
+  }
+  if (dtype === 'string') {
+    const decoder = new TextDecoder();
+    expectLength(proto, proto.stringData.length, size);
+    return { dtype, dims, data: proto.stringData.map((bytes) => decoder.decode(bytes)) };
+  }
+  const { array, bits, entries } = LAYOUTS[dtype];
+  if (proto.rawData.length > 0) {
+    expectLength(proto, proto.rawData.length, Math.ceil((size * bits) / 8));
+    return { dtype, dims, data: view(array!, proto.rawData) };
+  }
+  const values = listed(proto, dtype);
+  const length = bits < 8 ? Math.ceil((size * bits) / 8) : size * entries;
+  expectLength(proto, values.length, length);
+  const data = new array!(length);
+  for (let i = 0; i < length; i++) data[i] = values[i]!;
+  return { dtype, dims, data };
+}
+
+/** Writes a tensor as `raw_data` (strings as `string_data`). The bytes are shared, not copied. */
+export function writeTensor(tensor: Tensor, name = ''): TensorProto {
+  const proto = create(TensorProtoSchema, {
+    name,
+    dataType: codeOf(tensor.dtype),
+    dims: tensor.dims.map(BigInt),
+  });
+  const { data } = tensor;
+  if (isStrings(data)) proto.stringData = data.map((text) => new TextEncoder().encode(text));
+  else proto.rawData = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  return proto;
+}
+
+/** Rewrites numbers held in `float_data` and its siblings as `raw_data`, in place; anything unusual is left as it is. */
+export function packTensor(proto: TensorProto): void {
+  const wordy = proto.floatData.length + proto.doubleData.length + proto.int32Data.length;
+  if (wordy + proto.int64Data.length + proto.uint64Data.length === 0 || proto.rawData.length > 0) return;
+  if (dtypeOf(proto.dataType) === undefined) return;
+  const packed = writeTensor(readTensor(proto));
+  proto.rawData = packed.rawData;
+  proto.floatData = [];
+  proto.doubleData = [];
+  proto.int32Data = [];
+  proto.int64Data = [];
+  proto.uint64Data = [];
+}
+
+/** A one-element or n-element tensor of integers, the form in which ONNX passes axes, shapes and indices. */
+export function int64s(values: readonly number[], dims: readonly number[] = [values.length]): Tensor {
+  return { dtype: 'int64', dims, data: BigInt64Array.from(values, BigInt) };
+}
+
+/** A tensor of one value in a numeric dtype; float16 and bfloat16 are rounded to nearest even. */
+export function filled(dtype: DType, value: number, dims: readonly number[] = []): Tensor {
+  const { array } = LAYOUTS[dtype];
+  if (array === undefined) fail('bad-tensor', `Unexpected dtype "${dtype}", expected a numeric type.`);
+  const data = new array(dims.reduce((product, dim) => product * dim, 1));
+  const entry = entryOf(dtype, value);
+  for (let i = 0; i < data.length; i++) data[i] = entry;
+  return { dtype, dims, data };
+}
+
+/** The numbers of a tensor of any real dtype; float16 and bfloat16 bits are decoded. Throws `bad-tensor` on others. */
+export function numbersOf(tensor: Tensor): number[] {
+  const { data, dtype } = tensor;
+  if (
+    isStrings(data) ||
+    LAYOUTS[dtype].bits < 8 ||
+    dtype.startsWith('complex') ||
+    dtype.startsWith('float8')
+  ) {
+    return fail('bad-tensor', `Unexpected ${dtype} tensor, expected real numbers. Export the model again.`);
+  }
+  const decode = dtype === 'float16' ? fromFloat16 : dtype === 'bfloat16' ? fromBfloat16 : Number;
+  return Array.from(data as ArrayLike<number | bigint>, (entry) => decode(entry as number));
+}
+
+function entryOf(dtype: DType, value: number): number | bigint {
+  if (dtype === 'int64' || dtype === 'uint64') return BigInt(value);
+  if (dtype === 'float16') return toFloat16(value);
+  return dtype === 'bfloat16' ? toBfloat16(value) : value;
+}
+
+function isStrings(data: Tensor['data']): data is readonly string[] {
+  return Array.isArray(data);
+}
+
+function view(array: NumbersConstructor, bytes: Uint8Array): Numbers {
+  const constructor = array as unknown as {
+    new (buffer: ArrayBufferLike, offset: number, length: number): Numbers;
+    BYTES_PER_ELEMENT: number;
+  };
+  const width = constructor.BYTES_PER_ELEMENT;
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
+  return new constructor(aligned.buffer, aligned.byteOffset, aligned.byteLength / width);
+}
+
+function listed(proto: TensorProto, dtype: DType): ArrayLike<number | bigint> {
+  if (dtype === 'float32' || dtype === 'complex64') return proto.floatData;
+  if (dtype === 'float64' || dtype === 'complex128') return proto.doubleData;
+  if (dtype === 'int64') return proto.int64Data;
+  if (dtype === 'uint64') return proto.uint64Data;
+  return dtype === 'uint32' ? Array.from(proto.uint64Data, Number) : proto.int32Data;
+}
+
+function expectLength(proto: TensorProto, found: number, expected: number): void {
+  if (found === expected) return;
+  fail(
+    'bad-tensor',
+    `Unexpected data length ${found} at tensor "${proto.name}", expected ${expected} for its shape [${proto.dims}]. Export the model again.`,
+  );
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+function toFloat16(value: number): number {
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = Math.abs(value);
+  if (Number.isNaN(value)) return 0x7e00;
+  if (magnitude >= 65520) return sign | 0x7c00;
+  // Below 2^-14 the spacing is 2^-24; above, it is 2^-10 of the leading power of two.
+  const exponent = Math.max(Math.floor(Math.log2(magnitude || 1)), -14);
+  const spacing = 2 ** (exponent - 10);
+  const steps = roundEven(magnitude / spacing);
+  return exponent === -14 ? sign | steps : sign | (((exponent + 15) << 10) + (steps - 1024));
+}
+
+function roundEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}
+
+function fromFloat16(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
+
+function toBfloat16(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+function fromBfloat16(bits: number): number {
+  scratch.setUint32(0, bits << 16);
+  return scratch.getFloat32(0);
+}
