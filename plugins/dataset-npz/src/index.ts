@@ -1,1 +1,20 @@
-export {};
+import { z } from 'zod';
+import { defineDataset } from '@gauntlet/core';
+import { openNpz } from './dataset.js';
+
+export { formatHeader, type Dtype } from './npy.js';
+export { type Member, writeNpz } from './write.js';
+
+const options = z.object({
+  x: z.string().min(1).default('x').describe('name of the array of samples'),
+  y: z.string().min(1).default('y').describe('name of the array of labels'),
+});
+
+/** Samples and labels from a NumPy .npz file. */
+export default defineDataset({
+  id: 'dataset/npz',
+  summary: 'Samples and labels from a NumPy .npz file.',
+  options,
+  opens: (path) => path.toLowerCase().endsWith('.npz'),
+  open: (path, { bounds, options: names }) => openNpz(path, bounds, names as z.infer<typeof options>),
+});
