@@ -1,7 +1,7 @@
 import { GEOMETRY } from './geometry.js';
 import { distance, within } from './norm.js';
 import type { Stream } from './random.js';
-import { like, row, rows, type Tensor } from './tensor.js';
+import { like, row, rows, rowSize, type Tensor } from './tensor.js';
 
 /** The norms whose balls can be stepped in and projected on. */
 export type BallNorm = 'l1' | 'l2' | 'linf';
@@ -37,31 +37,30 @@ export function ball(
 ): Ball {
   const { norm, epsilon, centre } = spec;
   const box: Box = [Math.fround(spec.box[0]), Math.fround(spec.box[1])];
-  const { project, sample, ascend } = GEOMETRY[norm];
+  const size = rowSize(centre);
+  const { project, sample, ascend } = GEOMETRY[norm](epsilon, centre.data, box);
 
-  const move = (points: Tensor, place: (point: Float32Array, centre: Float32Array, i: number) => void) => {
-    const moved = like(points, points.data.slice());
+  /** A copy of `points` in which every row that somebody still asks about was moved, then projected. */
+  const moved = (
+    points: Tensor,
+    move?: (data: Float32Array, i: number, from: number, to: number) => void,
+  ) => {
+    const data = points.data.slice();
     for (let i = 0; i < rows(points); i++) {
       if (finished(i)) continue;
-      place(row(moved, i), row(centre, i), i);
+      move?.(data, i, i * size, (i + 1) * size);
+      project(data, i * size, (i + 1) * size);
     }
-    return moved;
+    return like(points, data);
   };
 
   return {
     norm,
     epsilon,
-    project: (points) => move(points, (point, around) => project(point, around, epsilon, box)),
-    sample: (random) =>
-      move(centre, (point, around, i) => {
-        sample(point, epsilon, random[i]!);
-        project(point, around, epsilon, box);
-      }),
+    project: (points) => moved(points),
+    sample: (random) => moved(centre, (data, i, from, to) => sample(data, random[i]!, from, to)),
     step: (points, gradient, share) =>
-      move(points, (point, around, i) => {
-        ascend(point, row(gradient, i), share * epsilon, box);
-        project(point, around, epsilon, box);
-      }),
+      moved(points, (data, _, from, to) => ascend(data, gradient.data, share * epsilon, from, to)),
     contains: (point, i) =>
       point.every((value) => value >= box[0] && value <= box[1]) &&
       within(distance(point, row(centre, i), norm), epsilon),

@@ -1,174 +1,227 @@
 import type { BallNorm, Box } from './ball.js';
-import { distance, IN_BALL, norm } from './norm.js';
 import type { Stream } from './random.js';
 
-/** What differs between norms. Every function works on one row and changes `point` in place. */
+/** The rows of a batch from entry `from` up to, but without, entry `to`: every function below works on one of them, in place. */
 interface Geometry {
-  /** Moves `point` to the nearest place that is at most `epsilon` from `centre` and in the box. */
-  project(point: Float32Array, centre: Float32Array, epsilon: number, box: Box): void;
-  /** Moves `point` by the step of length `length` that stays in the box and gains most along `gradient`. */
-  ascend(point: Float32Array, gradient: Float32Array, length: number, box: Box): void;
-  /** Moves `point` to a place drawn uniformly from the ball around it. */
-  sample(point: Float32Array, epsilon: number, random: Stream): void;
+  /** Moves a row of `points` to the nearest place that is at most `epsilon` from the centre and in the box. */
+  project(points: Float32Array, from: number, to: number): void;
+  /** Moves a row by the step of length `length` that stays in the box and gains most along `gradient`. */
+  ascend(points: Float32Array, gradient: Float32Array, length: number, from: number, to: number): void;
+  /** Moves a row to a place drawn uniformly from the ball around it. */
+  sample(points: Float32Array, random: Stream, from: number, to: number): void;
 }
 
-const clip = (value: number, lo: number, hi: number) => Math.min(Math.max(value, lo), hi);
-
-const LARGEST = 2 ** 127;
-
-/** The gradient where it can be followed (an infinite one as a large one), zero where it is none or pushes out of the box. */
-const open = (g: number, at: number, [lo, hi]: Box) =>
-  (g > 0 && at < hi) || (g < 0 && at > lo) ? clip(g, -LARGEST, LARGEST) : 0;
-
-export const GEOMETRY: Record<BallNorm, Geometry> = {
-  linf: {
-    project(point, centre, epsilon, [lo, hi]) {
-      for (let i = 0; i < point.length; i++) {
-        const c = centre[i]!;
-        point[i] = clip(point[i]!, Math.max(lo, atLeast(c - epsilon)), Math.min(hi, atMost(c + epsilon)));
-      }
-    },
-    ascend(point, gradient, length, [lo, hi]) {
-      for (let i = 0; i < point.length; i++) {
-        point[i] = clip(point[i]! + length * (Math.sign(gradient[i]!) || 0), lo, hi);
-      }
-    },
-    sample(point, epsilon, random) {
-      for (let i = 0; i < point.length; i++) point[i] = point[i]! + epsilon * (2 * random.uniform() - 1);
-    },
+/** What differs between norms. These loops run between any two model calls, so they allocate little and call nothing per entry. */
+export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, box: Box) => Geometry> = {
+  linf(epsilon, centre, box) {
+    const lower = centre.map((c) => Math.max(box[0], atLeast(c - epsilon)));
+    const upper = centre.map((c) => Math.min(box[1], atMost(c + epsilon)));
+    return {
+      project(points, from, to) {
+        for (let i = from; i < to; i++) {
+          const value = points[i]!;
+          points[i] = value < lower[i]! ? lower[i]! : value > upper[i]! ? upper[i]! : value;
+        }
+      },
+      ascend(points, gradient, length, from, to) {
+        for (let i = from; i < to; i++) {
+          const g = gradient[i]!;
+          points[i] = points[i]! + (g > 0 ? length : g < 0 ? -length : 0);
+        }
+      },
+      sample(points, random, from, to) {
+        for (let i = from; i < to; i++) points[i] = points[i]! + epsilon * (2 * random.uniform() - 1);
+      },
+    };
   },
 
-  l2: {
-    // The nearest point is clip(scale * delta) for the one scale in [0, 1] that brings the length down to epsilon.
-    project(point, centre, epsilon, box) {
-      const delta = displacement(point, centre, box);
-      const length = norm(delta, 'l2');
-      const direction = length > epsilon ? Float64Array.from(point, (value, i) => value - centre[i]!) : delta;
-      const scale = length > epsilon ? scaleToLength(direction, centre, epsilon, box) : 1;
-      settle(point, centre, epsilon, box, 'l2', (i) => direction[i]! * scale);
-    },
-    // The best step is clip(scale * gradient): what the box takes from one entry goes to the others.
-    ascend(point, gradient, length, box) {
-      const direction = Float64Array.from(gradient, (g, i) => open(g, point[i]!, box));
-      const top = norm(direction, 'linf');
-      if (top === 0) return;
-      // Dividing by the largest entry first keeps the squares of tiny gradients from vanishing.
-      for (let i = 0; i < direction.length; i++) direction[i]! /= top;
-      const scale = scaleToLength(direction, point, length, box);
-      for (let i = 0; i < point.length; i++) point[i] = clip(point[i]! + direction[i]! * scale, ...box);
-    },
-    // A normal direction with the radius of a uniform point: u^(1/d).
-    sample(point, epsilon, random) {
-      const direction = Float64Array.from(point, () => random.normal());
-      const radius = epsilon * random.uniform() ** (1 / point.length);
-      const scale = radius / norm(direction, 'l2');
-      for (let i = 0; i < point.length; i++) point[i] = point[i]! + direction[i]! * scale;
-    },
+  l2(epsilon, centre, box) {
+    const room = roomIn(box);
+    return {
+      // The nearest point is clip(scale * delta), for the one scale up to 1 that brings the length down to epsilon.
+      project(points, from, to) {
+        const delta = displacement(points, centre, from, to);
+        const caps = delta.map((d, i) => room(centre[from + i]!, d));
+        const scale = Math.min(1, scaleToLength(delta, caps, epsilon));
+        place(points, centre, from, to, (i) => cut(delta[i]! * scale, caps[i]!));
+      },
+      // The best step is clip(scale * gradient): what the box takes from one entry goes to the others.
+      ascend(points, gradient, length, from, to) {
+        const direction = normalised(gradient, from, to);
+        const caps = direction.map((d, i) => room(points[from + i]!, d));
+        const scale = scaleToLength(direction, caps, length);
+        for (let i = 0; i < caps.length; i++) {
+          const d = direction[i]!;
+          if (d !== 0) points[from + i] = points[from + i]! + cut(d * scale, caps[i]!);
+        }
+      },
+      // A normal direction with the radius of a uniform point: u^(1/d).
+      sample(points, random, from, to) {
+        const direction = new Float64Array(to - from).map(() => random.normal());
+        const radius = epsilon * random.uniform() ** (1 / direction.length);
+        const scale = radius / Math.sqrt(direction.reduce((sum, d) => sum + d * d, 0));
+        for (let i = from; i < to; i++) points[i] = points[i]! + direction[i - from]! * scale;
+      },
+    };
   },
 
-  l1: {
-    // The nearest point shrinks every entry by one threshold, then clips (Duchi et al. 2008, with a box).
-    project(point, centre, epsilon, box) {
-      const delta = displacement(point, centre, box);
-      if (norm(delta, 'l1') > epsilon) {
-        const raw = Float64Array.from(point, (value, i) => value - centre[i]!);
-        const shrunk = (i: number, threshold: number) =>
-          clipDelta(Math.sign(raw[i]!) * Math.max(Math.abs(raw[i]!) - threshold, 0), centre[i]!, box);
-        const threshold = bisect(0, norm(raw, 'linf'), (t) => {
-          let sum = 0;
-          for (let i = 0; i < raw.length; i++) sum += Math.abs(shrunk(i, t));
-          return sum <= epsilon;
+  l1(epsilon, centre, box) {
+    const room = roomIn(box);
+    return {
+      // The nearest point shrinks every entry by one threshold, then clips (Duchi et al. 2008, with a box).
+      project(points, from, to) {
+        const delta = displacement(points, centre, from, to);
+        const caps = delta.map((d, i) => room(centre[from + i]!, d));
+        const threshold = thresholdToLength(delta, caps, epsilon);
+        place(points, centre, from, to, (i) => {
+          const kept = Math.max(Math.abs(delta[i]!) - threshold, 0);
+          return cut(Math.sign(delta[i]!) * kept, caps[i]!);
         });
-        for (let i = 0; i < delta.length; i++) delta[i] = shrunk(i, threshold);
-      }
-      settle(point, centre, epsilon, box, 'l1', (i) => delta[i]!);
-    },
-    // The best step spends its length on the entries of largest gradient, each as far as the box lets it go.
-    ascend(point, gradient, length, box) {
-      const [lo, hi] = box;
-      const order = Array.from(gradient.keys())
-        .filter((i) => open(gradient[i]!, point[i]!, box) !== 0)
-        .sort((a, b) => Math.abs(gradient[b]!) - Math.abs(gradient[a]!) || a - b);
-      let left = length;
-      for (const i of order) {
-        if (left <= 0) return;
-        const room = gradient[i]! > 0 ? hi - point[i]! : point[i]! - lo;
-        const spent = Math.min(room, left);
-        point[i] = clip(point[i]! + Math.sign(gradient[i]!) * spent, lo, hi);
-        left -= spent;
-      }
-    },
-    // Exponential spacings: d of d + 1 normalised exponentials are uniform in the simplex; signs make it the ball.
-    sample(point, epsilon, random) {
-      const exponential = () => -Math.log(1 - random.uniform());
-      const parts = Float64Array.from(point, exponential);
-      const sum = norm(parts, 'l1') + exponential();
-      for (let i = 0; i < point.length; i++) {
-        point[i] = point[i]! + (random.uniform() < 0.5 ? -1 : 1) * (parts[i]! / sum) * epsilon;
-      }
-    },
+      },
+      // The best step spends its length on the entries of largest gradient, each as far as the box lets it go.
+      ascend(points, gradient, length, from, to) {
+        let left = length;
+        for (const i of steepestFirst(gradient, from, to, (i) => room(points[i]!, gradient[i]!) > 0)) {
+          const g = gradient[i]!;
+          const spent = Math.min(room(points[i]!, g), left);
+          points[i] = points[i]! + Math.sign(g) * spent;
+          left -= spent;
+          if (left <= 0) return;
+        }
+      },
+      // Exponential spacings: d of d + 1 normalised exponentials are uniform in the simplex; signs make it the ball.
+      sample(points, random, from, to) {
+        const exponential = () => -Math.log(1 - random.uniform());
+        const parts = new Float64Array(to - from).map(exponential);
+        const sum = parts.reduce((total, part) => total + part, exponential());
+        for (let i = from; i < to; i++) {
+          points[i] = points[i]! + (random.uniform() < 0.5 ? -1 : 1) * (parts[i - from]! / sum) * epsilon;
+        }
+      },
+    };
   },
 };
 
-const clipDelta = (delta: number, centre: number, [lo, hi]: Box) => clip(delta, lo - centre, hi - centre);
+/** How far a value may go up (positive direction) or down in the box. */
+const roomIn =
+  ([lo, hi]: Box) =>
+  (value: number, direction: number): number =>
+    direction > 0 ? hi - value : direction < 0 ? value - lo : 0;
 
-const displacement = (point: Float32Array, centre: Float32Array, box: Box) =>
-  Float64Array.from(point, (value, i) => clipDelta(value - centre[i]!, centre[i]!, box));
+/** `value`, with its size cut to `cap`. */
+const cut = (value: number, cap: number): number => (value > cap ? cap : value < -cap ? -cap : value);
 
-/** The scale for which `clip(from + scale * direction)` lies `length` away from `from`, or the last one that still moves. */
-function scaleToLength(direction: Float64Array, from: Float32Array, length: number, box: Box): number {
-  const moved = (scale: number) => {
-    let sum = 0;
-    for (let i = 0; i < direction.length; i++) sum += clipDelta(direction[i]! * scale, from[i]!, box) ** 2;
-    return Math.sqrt(sum);
-  };
-  // Nothing clipped is the usual case and has a closed form; otherwise the scale is larger than that.
-  const unclipped = length / norm(direction, 'l2');
-  if (!(moved(unclipped) < length * (1 - 1e-9))) return unclipped;
-  let high = 2 * unclipped;
-  let reach = moved(high);
-  while (reach < length) {
-    high *= 4;
-    const next = moved(high);
-    if (next === reach) return high;
-    reach = next;
-  }
-  return bisect(unclipped, high, (scale) => moved(scale) > length);
+function displacement(points: Float32Array, centre: Float32Array, from: number, to: number): Float64Array {
+  const delta = new Float64Array(to - from);
+  for (let i = from; i < to; i++) delta[i - from] = points[i]! - centre[i]!;
+  return delta;
 }
 
-/** The point between `lo` (where `holds` is false) and `hi` (where it is true) at which it begins to hold. */
-function bisect(lo: number, hi: number, holds: (at: number) => boolean): number {
-  for (let i = 0; i < 60 && hi - lo > 1e-12 * hi; i++) {
-    const middle = (lo + hi) / 2;
-    if (holds(middle)) hi = middle;
-    else lo = middle;
+/** The gradient divided by its largest entry, which keeps the squares of tiny ones from vanishing. What is not a number is zero. */
+function normalised(gradient: Float32Array, from: number, to: number): Float64Array {
+  const direction = new Float64Array(to - from);
+  let top = 0;
+  for (let i = from; i < to; i++) {
+    const g = gradient[i]!;
+    direction[i - from] = g === g ? Math.min(Math.max(g, -LARGEST), LARGEST) : 0;
+    top = Math.max(top, Math.abs(direction[i - from]!));
+  }
+  if (top > 0) for (let i = 0; i < direction.length; i++) direction[i] = direction[i]! / top;
+  return direction;
+}
+
+const LARGEST = 2 ** 127;
+
+/**
+ * The scale for which the l2 length of `cut(scale * direction, caps)` is `length`; infinite where the caps do not allow that much.
+ * Each round solves for the entries not cut yet; more are cut as the scale grows, so it ends after a few rounds.
+ */
+function scaleToLength(direction: Float64Array, caps: Float64Array, length: number): number {
+  for (let scale = 0, round = 0; ; round++) {
+    let free = 0;
+    let fixed = 0;
+    for (let i = 0; i < direction.length; i++) {
+      const d = direction[i]!;
+      const cap = caps[i]!;
+      if (Math.abs(d) * scale < cap) free += d * d;
+      else fixed += cap * cap;
+    }
+    const next = Math.sqrt(Math.max(length * length - fixed, 0) / free);
+    if (!(next > scale * (1 + 1e-12)) || round === 100) return free === 0 ? Infinity : Math.max(scale, next);
+    scale = next;
+  }
+}
+
+/** The threshold for which the sum of `min(max(|delta| - threshold, 0), cap)` is `length`; 0 where it is smaller already. */
+function thresholdToLength(delta: Float64Array, caps: Float64Array, length: number): number {
+  let lo = 0;
+  let hi = Infinity;
+  // Newton's method on a decreasing, piecewise linear function, held in a bracket.
+  for (let threshold = 0, round = 0; round < 100; round++) {
+    let sum = 0;
+    let falling = 0;
+    for (let i = 0; i < delta.length; i++) {
+      const kept = Math.abs(delta[i]!) - threshold;
+      if (kept > 0 && kept < caps[i]!) falling++;
+      if (kept > 0) sum += Math.min(kept, caps[i]!);
+    }
+    if (sum <= length) hi = threshold;
+    else lo = threshold;
+    if (sum <= length && (threshold === 0 || sum >= length * (1 - 1e-12))) break;
+    if (hi === Infinity) hi = delta.reduce((top, d) => Math.max(top, Math.abs(d)), 0);
+    const newton = threshold + (sum - length) / falling;
+    threshold = newton > lo && newton < hi ? newton : (lo + hi) / 2;
   }
   return hi;
 }
 
-/** Writes `centre + delta` in float32 and, where rounding has carried it out of the ball, draws it back in. */
-function settle(
-  point: Float32Array,
+/** The open entries of a row by the size of their gradient. Most steps need the first few only, which are found without sorting. */
+function* steepestFirst(
+  gradient: Float32Array,
+  from: number,
+  to: number,
+  open: (i: number) => boolean,
+): Generator<number> {
+  const taken = new Set<number>();
+  while (taken.size < 8) {
+    let best = -1;
+    let top = 0;
+    for (let i = from; i < to; i++) {
+      const size = Math.abs(gradient[i]!);
+      if (size > top && open(i) && !taken.has(i)) [best, top] = [i, size];
+    }
+    if (best < 0) return;
+    taken.add(best);
+    yield best;
+  }
+  const rest: number[] = [];
+  for (let i = from; i < to; i++) if (Math.abs(gradient[i]!) > 0 && open(i) && !taken.has(i)) rest.push(i);
+  yield* rest.sort((a, b) => Math.abs(gradient[b]!) - Math.abs(gradient[a]!) || a - b);
+}
+
+/** Writes `centre + delta`, each entry rounded towards the centre, so that float32 carries nothing out of the ball. */
+function place(
+  points: Float32Array,
   centre: Float32Array,
-  epsilon: number,
-  [lo, hi]: Box,
-  kind: BallNorm,
+  from: number,
+  to: number,
   delta: (i: number) => number,
 ): void {
-  for (let shrink = 1; ; shrink *= 1 - 2 ** -23) {
-    for (let i = 0; i < point.length; i++) point[i] = clip(centre[i]! + delta(i) * shrink, lo, hi);
-    if (distance(point, centre, kind) <= epsilon * (1 + IN_BALL.relative)) return;
+  for (let i = from; i < to; i++) {
+    const exact = centre[i]! + delta(i - from);
+    points[i] = exact > centre[i]! ? atMost(exact) : atLeast(exact);
   }
 }
 
-const bits = new DataView(new ArrayBuffer(4));
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
 
 /** The next float32 in the given direction (+1 or -1). */
 function neighbour(value: number, direction: 1 | -1): number {
   if (value === 0) return direction * 2 ** -149;
-  bits.setFloat32(0, value);
-  bits.setInt32(0, bits.getInt32(0) + (value > 0 ? direction : -direction));
-  return bits.getFloat32(0);
+  float[0] = value;
+  bits[0] = bits[0]! + (value > 0 ? direction : -direction);
+  return float[0];
 }
 
 /** The largest float32 that is at most `value`. */

@@ -1,0 +1,19 @@
+/** The two functions that every test runner has; by default those of the global scope (jest, vitest with globals, mocha). */
+export interface Runner {
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: () => Promise<void>): unknown;
+}
+
+/** @throws Error when there are none in the global scope. */
+export function globalRunner(): Runner {
+  const { describe, it } = globalThis as unknown as Partial<Runner>;
+  if (describe && it) return { describe, it };
+  throw new Error(
+    'Unexpected runner without global describe and it, expected both. Pass { describe, it } of your test runner.',
+  );
+}
+
+/** Fails a check with a sentence. */
+export function ensure(condition: boolean, problem: string): asserts condition {
+  if (!condition) throw new Error(problem);
+}

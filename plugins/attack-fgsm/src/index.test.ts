@@ -1,0 +1,4 @@
+import { testAttack } from '@gauntlet/testing';
+import fgsm from './index.js';
+
+testAttack(fgsm);

@@ -1,0 +1,4 @@
+import { testAttack } from '@gauntlet/testing';
+import pgd from './index.js';
+
+testAttack(pgd);
