@@ -10,6 +10,8 @@ export interface ModelSettings {
   readonly std?: readonly number[];
   /** The output that holds the scores, where the model has several. */
   readonly output?: string;
+  /** One sample's shape, for models that leave it open. */
+  readonly shape?: readonly number[];
   /** Something worth telling the user, in one sentence. */
   readonly onNotice?: (notice: string) => void;
 }

@@ -37,7 +37,7 @@ export function createLab(
     const known = owners.get(plugin.id);
     if (known !== undefined && services.get(pluginToken(plugin.id)) !== plugin) {
       throw unexpected({
-        found: `a second owner of ${plugin.id}`,
+        found: `second owner of ${plugin.id}`,
         at: owner,
         expected: `only ${known}`,
         remedy: 'Remove one of the two.',

@@ -80,7 +80,7 @@ function mustFit({ id, access, norms }: Evasion, threat: ThreatModel, model: Mod
   }
   if (!allows(threat.access, access)) {
     throw unexpected({
-      found: `an attack that needs ${access}`,
+      found: `attack that needs ${access}`,
       at: id,
       expected: `at most ${threat.access}, as the threat model says`,
       remedy: 'Raise the access of the threat model, or choose another attack.',
@@ -88,7 +88,7 @@ function mustFit({ id, access, norms }: Evasion, threat: ThreatModel, model: Mod
   }
   if (!allows(model.access, access)) {
     throw unexpected({
-      found: `a model that offers ${model.access}`,
+      found: `model that offers ${model.access}`,
       at: model.name,
       expected: `${access}, which ${id} needs`,
       remedy: 'Choose an attack that needs less.',

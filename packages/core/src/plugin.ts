@@ -36,7 +36,7 @@ export function asPlugin(value: unknown, from: string): Plugin {
   const { api, id } = (value ?? {}) as Partial<Plugin>;
   if (typeof id !== 'string' || typeof api !== 'string' || !/^gauntlet\/\d+$/.test(api)) {
     throw unexpected({
-      found: 'a default export that is not a plugin',
+      found: 'default export that is not a plugin',
       at: from,
       expected: 'the value that defineAttack, defineMetric, defineDataset or defineAdapter returns',
       remedy: 'Name a Gauntlet plugin, or mend its default export.',

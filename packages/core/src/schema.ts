@@ -23,7 +23,11 @@ type Result<Output> =
     };
 
 /** The validated options of a schema. */
-export type OptionsOf<S> = S extends Schema<infer _, infer Output> ? Readonly<Output> : never;
+export type OptionsOf<S> = S extends {
+  readonly '~standard': { readonly types?: { readonly output: infer Output } | undefined };
+}
+  ? Readonly<Output>
+  : never;
 
 /**
  * Options with their defaults filled in.

@@ -153,7 +153,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
 function wall<A extends Access>(model: GradientModel, access: A): Model<A> {
   const refuse = (verb: string) => () => {
     throw unexpected({
-      found: `a call of ${verb}`,
+      found: `call of ${verb}`,
       at: `an attack that declares access '${access}'`,
       expected: 'only what it declares',
       remedy: 'Declare the access that the attack needs.',

@@ -21,7 +21,7 @@ describe.each<BallNorm>(['linf', 'l2', 'l1'])('the %s ball', (norm) => {
   it.each(boxes)('projects to the nearest point of ball and box, in $box', ({ box, epsilons }) => {
     fc.assert(
       fc.property(
-        values(...box),
+        values(box[0], box[1]),
         values(box[0] - box[1], 2 * box[1]),
         fc.constantFrom(...epsilons),
         fc.integer(),

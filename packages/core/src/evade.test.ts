@@ -1,0 +1,206 @@
+import { curvedToy, linearToy, type Toy } from '@gauntlet/testing';
+import { row, rows, take, tensor } from '@gauntlet/tensor';
+import {
+  defineAttack,
+  type EvasionJob,
+  evade,
+  type EvasionTask,
+  type Goal,
+  type Loss,
+  maximise,
+  type Schema,
+} from './index.js';
+
+const anything: Schema = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
+
+const attack = (
+  run: (job: EvasionJob<'gradients'>) => Promise<ReturnType<typeof tensor>>,
+  access = 'gradients' as const,
+) =>
+  defineAttack({
+    id: 'attack/test',
+    summary: 'For tests.',
+    cites: [],
+    access,
+    norms: ['linf', 'l2', 'l1'],
+    options: anything,
+    run: run as never,
+  });
+
+const leave = (toy: Toy): Goal => ({ kind: 'untargeted', classes: toy.y, confidence: 0 });
+
+const pickOwn = (goal: Goal): Loss => ({
+  term: { op: 'neg', of: { op: 'pick', class: 'own' } },
+  classes: { own: goal.classes },
+  given: {},
+});
+
+const stepper = attack(async ({ model, x, ball, goal }) => {
+  let at = x;
+  for (let i = 0; i < 30; i++) at = ball.step(at, (await model.gradient(at, pickOwn(goal))).gradient, 0.1);
+  return at;
+});
+
+const task = (toy: Toy, more: Partial<EvasionTask> = {}): EvasionTask => ({
+  attack: stepper,
+  options: {},
+  model: toy.model,
+  x: toy.x,
+  ids: [...toy.y.keys()],
+  goal: leave(toy),
+  clean: toy.y,
+  norm: 'linf',
+  epsilon: 0.05,
+  box: toy.box,
+  restarts: 1,
+  seed: 0,
+  signal: new AbortController().signal,
+  ...more,
+});
+
+/** The toy, with a record of how many points each native call got. */
+function recorded(toy: Toy) {
+  const calls: number[] = [];
+  const model: Toy['model'] = {
+    ...toy.model,
+    scores: (points, of) => (calls.push(rows(points)), toy.model.scores(points, of)),
+    gradient: (points, loss, of) => (calls.push(rows(points)), toy.model.gradient(points, loss, of)),
+  };
+  return { model, calls };
+}
+
+describe('evade', () => {
+  it('reports points whose labels anybody finds again, inside ball and box', async () => {
+    const toy = curvedToy();
+    const { reached, points, labels } = await evade(task(toy));
+    expect(reached).toContain(1);
+    expect(reached).toContain(0);
+    expect(await toy.model.labels(points)).toEqual(labels);
+    for (let i = 0; i < reached.length; i++) {
+      const far = row(points, i).reduce((top, v, j) => Math.max(top, Math.abs(v - row(toy.x, i)[j]!)), 0);
+      expect(far).toBeLessThanOrEqual(0.05 + 1e-7);
+      if (!reached[i]) expect(row(points, i)).toEqual(row(toy.x, i));
+      expect(reached[i] === 1).toBe(labels[i] !== toy.y[i]);
+    }
+  });
+
+  it('leaves finished samples out of native calls and stops when nobody is left', async () => {
+    const toy = linearToy();
+    const { model, calls } = recorded(toy);
+    const { queries, gradients, reached } = await evade(task(toy, { model, epsilon: 2 }));
+    expect([...reached]).toEqual(Array(60).fill(1));
+    expect([...calls].sort((a, b) => b - a)).toEqual(calls);
+    expect(calls.length).toBeLessThan(30);
+    expect(queries.reduce((a, b) => a + b)).toBe(calls.reduce((a, b) => a + b));
+    expect(gradients).toEqual(queries);
+  });
+
+  it('counts one query and one gradient a step, and one query for the check', async () => {
+    const toy = linearToy({ samples: 3 });
+    const { queries, gradients } = await evade(task(toy, { epsilon: 1e-6 }));
+    expect([...queries]).toEqual([31, 31, 31]);
+    expect([...gradients]).toEqual([30, 30, 30]);
+  });
+
+  it('gives finished samples their last answers and a zero gradient', async () => {
+    const toy = linearToy();
+    const seen: {
+      loss: Float32Array;
+      gradient: ReturnType<typeof tensor>;
+      scores: ReturnType<typeof tensor>;
+    }[] = [];
+    const greedy = attack(async ({ model, x, ball, goal }) => {
+      let at = x;
+      for (let i = 0; i < 12; i++) {
+        const answer = await model.gradient(at, pickOwn(goal));
+        seen.push(answer);
+        at = ball.step(at, answer.gradient, 0.2);
+      }
+      return at;
+    });
+    const { reached } = await evade(task(toy, { attack: greedy, epsilon: 0.03 }));
+    const early = reached.indexOf(1);
+    const [before, after] = [seen.at(-2)!, seen.at(-1)!];
+    expect(row(after.gradient, early).every((g) => g === 0)).toBe(true);
+    expect(after.loss[early]).toBe(before.loss[early]);
+    expect(row(after.scores, early)).toEqual(row(before.scores, early));
+  });
+
+  it('clips what comes back, and checks it although the attack never looked', async () => {
+    const toy = linearToy();
+    const blind = attack(async ({ model, x, goal }) => {
+      const { gradient } = await model.gradient(x, pickOwn(goal));
+      return tensor(
+        x.data.map((v, i) => v + 1e3 * gradient.data[i]!),
+        x.shape,
+      );
+    });
+    const { reached, points } = await evade(task(toy, { attack: blind, epsilon: 0.1 }));
+    expect(reached).toContain(1);
+    points.data.forEach((v, i) => expect(Math.abs(v - toy.x.data[i]!)).toBeLessThanOrEqual(0.1 + 1e-7));
+  });
+
+  it('does not count points outside the ball', async () => {
+    const toy = linearToy();
+    const cheat = attack(async ({ model, x }) => {
+      await model.scores(
+        tensor(
+          x.data.map((v) => 1 - v),
+          x.shape,
+        ),
+      );
+      return x;
+    });
+    expect((await evade(task(toy, { attack: cheat, epsilon: 1e-6 }))).reached).not.toContain(1);
+  });
+
+  it('needs a lead of the confidence that was asked for', async () => {
+    const toy = linearToy();
+    const broken = async (confidence: number) =>
+      (await evade(task(toy, { goal: { ...leave(toy), confidence } }))).reached.reduce((a, b) => a + b);
+    expect(await broken(0.5)).toBeLessThan(await broken(0));
+  });
+
+  it('tries again what held, from other random numbers', async () => {
+    const toy = linearToy();
+    const guess = attack(async ({ ball, random }) => ball.sample(random));
+    const broken = async (restarts: number) =>
+      (await evade(task(toy, { attack: guess, restarts }))).reached.reduce((a, b) => a + b);
+    expect(await broken(8)).toBeGreaterThan(await broken(1));
+  });
+
+  it.each(['labels', 'scores'] as const)('offers %s and nothing above', async (access) => {
+    const toy = linearToy();
+    const nosy = attack(
+      async ({ model, x, goal }) => (await model.gradient(x, pickOwn(goal))).gradient,
+      access as never,
+    );
+    await expect(evade(task(toy, { attack: nosy }))).rejects.toThrow(
+      `Unexpected call of gradient at an attack that declares access '${access}'`,
+    );
+  });
+
+  it('refuses points of another shape', async () => {
+    const short = attack(async ({ x }) => take(x, [0]));
+    await expect(evade(task(linearToy(), { attack: short }))).rejects.toThrow('Return one point per sample.');
+  });
+
+  it('probes one sample many times', async () => {
+    const toy = linearToy({ samples: 2 });
+    const prober = attack(async ({ model, x }) => {
+      await model.scores(take(x, [1, 1, 1]), { of: [1, 1, 1] });
+      return x;
+    });
+    expect([...(await evade(task(toy, { attack: prober }))).queries]).toEqual([1, 4]);
+  });
+});
+
+describe('maximise', () => {
+  it('moves every sample to the end, broken or not', async () => {
+    const toy = linearToy();
+    const { model, calls } = recorded(toy);
+    const points = await maximise(task(toy, { model, epsilon: 2 }));
+    expect(calls).toEqual(Array(30).fill(60));
+    expect(await toy.model.labels(points)).toEqual(toy.y.map((label) => 1 - label));
+  });
+});

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { describeThreat, optionFacts, parseOptions } from './index.js';
+
+const schema = z.strictObject({
+  steps: z.int().min(1).default(40).describe('gradient steps'),
+  mode: z.enum(['fast', 'slow']).default('fast').describe('how'),
+});
+
+describe('options', () => {
+  it('fill in defaults', async () => {
+    expect(await parseOptions(schema, { steps: 3 }, 'attack/x')).toEqual({ steps: 3, mode: 'fast' });
+  });
+
+  it('name each mistake', async () => {
+    await expect(parseOptions(schema, { steps: 0, mode: 1, epz: 2 }, 'attack/x')).rejects.toThrow(
+      /Unexpected options at attack\/x, expected what its schema allows\. Mend .*steps: .*mode: .*epz/,
+    );
+  });
+
+  it('describe themselves', () => {
+    expect(optionFacts(schema)).toEqual([
+      { name: 'steps', type: 'integer', default: 40, description: 'gradient steps' },
+      { name: 'mode', type: 'fast | slow', default: 'fast', description: 'how' },
+    ]);
+  });
+});
+
+describe('a threat model', () => {
+  it('is said in words', () => {
+    expect(
+      describeThreat({
+        goal: { kind: 'targeted', target: 'next' },
+        confidence: 0,
+        access: 'gradients',
+        norm: 'linf',
+        epsilons: [2 / 255, 0.3],
+        box: [0, 1],
+      }),
+    ).toBe(
+      'The attacker knows the model and its gradients, wants the class after the true one, and may change each input by at most ' +
+        '0.00784314, 0.3 in the linf norm, within [0, 1].',
+    );
+  });
+});
