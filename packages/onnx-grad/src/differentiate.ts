@@ -28,6 +28,8 @@ export interface Differentiation {
   /** Types of the graph's tensors; those that follow from others may be missing. New tensors are added. */
   readonly shapes: Map<string, TensorType>;
   readonly lowering?: Lowering;
+  /** What to do when nothing of `wrt` has a differentiable path to `of`: refuse, or give zeros. Default: refuse. */
+  readonly unreached?: 'refuse' | 'zeros';
 }
 
 /**
@@ -37,7 +39,7 @@ export interface Differentiation {
  * `unknown-shape`, `unsupported-opset` (call `upgrade` first), and the codes for malformed graphs.
  */
 export function differentiate(graph: Graph, options: Differentiation): Map<string, string> {
-  const { of, wrt, seed, shapes, lowering = 'blocked' } = options;
+  const { of, wrt, seed, shapes, lowering = 'blocked', unreached = 'refuse' } = options;
   if (graph.opset < BASE_OPSET) {
     fail(
       'unsupported-opset',
@@ -58,7 +60,6 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
       `Unexpected ${target.dtype} tensor "${of}" to differentiate, expected floats. Name another tensor.`,
     );
   }
-  if (!influenced.has(of)) failPath(of, wrt);
 
   const arrived = new Map<string, Value[]>([
     [of, [seed === undefined ? ops.full(target, 1) : { ...target, name: seed }]],
@@ -90,7 +91,8 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
     });
   }
 
-  if (!wrt.some((name) => arrived.has(name) || settled.has(name))) failPath(of, wrt);
+  const reached = wrt.some((name) => arrived.has(name) || settled.has(name));
+  if (!reached && unreached === 'refuse') failPath(of, wrt);
   return new Map(wrt.map((name) => [name, (settle(name) ?? ops.full(value(name, `"${name}"`), 0)).name]));
 }
 

@@ -1,5 +1,5 @@
 import type { AttributeValue, DType, Graph, Tensor, TensorType } from '@gauntlet/onnx';
-import { codeOf, fail, nodePath } from '@gauntlet/onnx';
+import { codeOf, fail, int64s, nodePath } from '@gauntlet/onnx';
 
 import { inferNode } from './infer.js';
 import type { Value } from './value.js';
@@ -44,6 +44,11 @@ export function createOps(graph: Graph) {
     dtype: 'int64',
     dims: [values.length],
   });
+  const int = (value: number): Value => ({
+    name: graph.constant(int64s([value], [])),
+    dtype: 'int64',
+    dims: [],
+  });
   const both = (op: string) => (a: Operand, b: Operand) => {
     const dtype = typeof a === 'number' ? (b as Value).dtype : a.dtype;
     return emit(
@@ -67,7 +72,23 @@ export function createOps(graph: Graph) {
     constant,
     scalar,
     ints,
+    int,
     shape,
+    /** Appends a node with several outputs of given types. */
+    emitAll: (
+      op: string,
+      inputs: readonly (Value | undefined)[],
+      attributes: Attributes,
+      types: readonly TensorType[],
+    ): Value[] => {
+      const names = graph.nodes(
+        op,
+        inputs.map((input) => input?.name ?? ''),
+        types.length,
+        attributes,
+      );
+      return types.map(({ dtype, dims }, i) => ({ name: names[i]!, dtype, dims }));
+    },
     add: both('Add'),
     sub: both('Sub'),
     mul: both('Mul'),
@@ -99,6 +120,19 @@ export function createOps(graph: Graph) {
     mean: reduce('ReduceMean'),
     largest: reduce('ReduceMax'),
     product: reduce('ReduceProd'),
+    /** Adds updates into zeros, by ScatterElements or ScatterND; narrow floats are added in float32, for which there are kernels. */
+    scatterAdd: (
+      op: 'ScatterElements' | 'ScatterND',
+      zeros: Value,
+      indices: Value,
+      updates: Value,
+      axis?: number,
+    ): Value => {
+      const narrow = updates.dtype === 'float16' || updates.dtype === 'bfloat16';
+      const wide = (value: Value) => (narrow ? emit('Cast', [value], { to: codeOf('float32') }) : value);
+      const added = emit(op, [wide(zeros), indices, wide(updates)], { axis, reduction: 'add' });
+      return narrow ? emit('Cast', [added], { to: codeOf(updates.dtype) }) : added;
+    },
     matMul: (a: Value, b: Value) => emit('MatMul', [a, b]),
     cast: (x: Value, dtype: DType) => (x.dtype === dtype ? x : emit('Cast', [x], { to: codeOf(dtype) })),
     where: (condition: Value, a: Operand, b: Operand) => {

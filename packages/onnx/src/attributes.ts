@@ -4,7 +4,7 @@ import { fail } from './errors.js';
 import type { AttributeProto, GraphProto, NodeProto, TensorProto } from './onnx_pb.js';
 import { AttributeProto_AttributeType as Kind, AttributeProtoSchema } from './onnx_pb.js';
 import type { Tensor } from './tensor.js';
-import { writeTensor } from './tensor.js';
+import { toInt64, writeTensor } from './tensor.js';
 
 /** Marks a number as a FLOAT attribute; plain numbers become INT. */
 export const float = (value: number) => ({ float: value });
@@ -26,9 +26,9 @@ export type AttributeValue =
 /** Makes the attribute that `node(op, inputs, { name: value })` stands for. */
 export function writeAttribute(name: string, value: Exclude<AttributeValue, undefined>): AttributeProto {
   const made = (type: Kind, init: object) => create(AttributeProtoSchema, { name, type, ...init });
-  if (typeof value === 'number') return made(Kind.INT, { i: BigInt(value) });
+  if (typeof value === 'number') return made(Kind.INT, { i: toInt64(value) });
   if (typeof value === 'string') return made(Kind.STRING, { s: new TextEncoder().encode(value) });
-  if (isInts(value)) return made(Kind.INTS, { ints: value.map(BigInt) });
+  if (isInts(value)) return made(Kind.INTS, { ints: value.map(toInt64) });
   if ('float' in value) return made(Kind.FLOAT, { f: value.float });
   if ('floats' in value) return made(Kind.FLOATS, { floats: [...value.floats] });
   if ('graph' in value) return made(Kind.GRAPH, { g: value.graph });

@@ -13,6 +13,7 @@ export {
   dimsOf,
   dtypeOf,
   filled,
+  fromNumbers,
   int64s,
   isFloat,
   numbersOf,

@@ -172,16 +172,31 @@ export function packTensor(proto: TensorProto): void {
 
 /** A one-element or n-element tensor of integers, the form in which ONNX passes axes, shapes and indices. */
 export function int64s(values: readonly number[], dims: readonly number[] = [values.length]): Tensor {
-  return { dtype: 'int64', dims, data: BigInt64Array.from(values, BigInt) };
+  return { dtype: 'int64', dims, data: BigInt64Array.from(values, toInt64) };
 }
 
 /** A tensor of one value in a numeric dtype; float16 and bfloat16 are rounded to nearest even. */
 export function filled(dtype: DType, value: number, dims: readonly number[] = []): Tensor {
   const { array } = LAYOUTS[dtype];
-  if (array === undefined) fail('bad-tensor', `Unexpected dtype "${dtype}", expected a numeric type.`);
+  if (array === undefined)
+    fail('bad-tensor', `Unexpected dtype "${dtype}", expected a numeric type. Choose another.`);
   const data = new array(dims.reduce((product, dim) => product * dim, 1));
   const entry = entryOf(dtype, value);
   for (let i = 0; i < data.length; i++) data[i] = entry;
+  return { dtype, dims, data };
+}
+
+/** A tensor of these numbers in a numeric dtype, row-major; narrow floats are rounded to nearest even. */
+export function fromNumbers(
+  dtype: DType,
+  numbers: readonly number[],
+  dims: readonly number[] = [numbers.length],
+): Tensor {
+  const { array } = LAYOUTS[dtype];
+  if (array === undefined)
+    fail('bad-tensor', `Unexpected dtype "${dtype}", expected a numeric type. Choose another.`);
+  const data = new array(numbers.length);
+  numbers.forEach((value, i) => (data[i] = entryOf(dtype, value)));
   return { dtype, dims, data };
 }
 
@@ -198,6 +213,12 @@ export function numbersOf(tensor: Tensor): number[] {
   }
   const decode = dtype === 'float16' ? fromFloat16 : dtype === 'bfloat16' ? fromBfloat16 : Number;
   return Array.from(data as ArrayLike<number | bigint>, (entry) => decode(entry as number));
+}
+
+/** int64 from a number; the largest int64 (which stands for "to the end") is not a number, so what lies beyond is brought back. */
+export function toInt64(value: number): bigint {
+  if (value >= 2 ** 63) return 2n ** 63n - 1n;
+  return value <= -(2 ** 63) ? -(2n ** 63n) : BigInt(value);
 }
 
 function entryOf(dtype: DType, value: number): number | bigint {
@@ -246,7 +267,7 @@ function toFloat16(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
   if (magnitude >= 65520) return sign | 0x7c00;
   // Below 2^-14 the spacing is 2^-24; above, it is 2^-10 of the leading power of two.
-  const exponent = Math.max(Math.floor(Math.log2(magnitude || 1)), -14);
+  const exponent = magnitude < 2 ** -14 ? -14 : Math.floor(Math.log2(magnitude));
   const spacing = 2 ** (exponent - 10);
   const steps = roundEven(magnitude / spacing);
   return exponent === -14 ? sign | steps : sign | (((exponent + 15) << 10) + (steps - 1024));

@@ -10,14 +10,11 @@ const conv: Rule = (site) => {
   const { x, g, attr, path, ops } = site;
   const weights = x(1);
   const group = attr.int('group', 1);
-  const [channels, filters] = [
-    fixed(x(0).dims[1] ?? 'channels', path),
-    fixed(weights.dims[0] ?? 'filters', path),
-  ];
-  if (!(group >= 1) || channels % group !== 0 || filters % group !== 0) {
+  for (const size of [x(0).dims[1], weights.dims[0]]) {
+    if (group >= 1 && (typeof size !== 'number' || size % group === 0)) continue;
     fail(
       'bad-attribute',
-      `Unexpected ${group} at attribute "group" of ${path}, expected a divisor of ${channels} and ${filters}. Export the model again.`,
+      `Unexpected ${group} at attribute "group" of ${path}, expected a divisor of ${size}. Export the model again.`,
     );
   }
   const window = windowOf(

@@ -5,8 +5,10 @@ import { elementwise } from './elementwise.js';
 import { picks } from './indexing.js';
 import { layouts } from './layout.js';
 import { products } from './matmul.js';
+import { normalisations } from './normalisation.js';
 import { pools } from './pool.js';
 import { reductions } from './reduce.js';
+import { slices } from './slicing.js';
 
 /** Every op that gradients pass through. */
 export const RULES: Rules = {
@@ -14,10 +16,12 @@ export const RULES: Rules = {
   ...convolutions,
   ...elementwise,
   ...layouts,
+  ...normalisations,
   ...picks,
   ...pools,
   ...products,
   ...reductions,
+  ...slices,
 };
 
 /** Ops whose results do not move when their inputs do: gradients end here. */

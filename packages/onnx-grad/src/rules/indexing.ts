@@ -1,33 +1,24 @@
 import type { Rule, Rules } from '../rule.js';
 import { axisOf } from '../value.js';
+import { addAlong, place } from './placing.js';
 
-/** Rows along one axis: brought to the front, added into zeros by ScatterND, and brought back. */
-const gather: Rule = ({ x, g, attr, path, ops }) => {
-  const [data, indices] = [x(0), x(1)];
-  const axis = axisOf(attr.int('axis', 0), data.dims.length, path);
+const gather: Rule = ({ x, g, attr, path, ops, graph, node }) => {
+  const axis = axisOf(attr.int('axis', 0), x(0).dims.length, path);
   return [
     () => {
-      const rank = data.dims.length;
-      const count = indices.dims.length;
-      // g: [...before, ...indices, ...after] -> [...indices, ...before, ...after]
-      const own = Array.from({ length: count }, (_, i) => axis + i);
-      const rest = [...g.dims.keys()].filter((i) => !own.includes(i));
-      const updates = ops.transpose(g, [...own, ...rest]);
-      const order = [axis, ...[...Array(rank).keys()].filter((i) => i !== axis)];
-      const zeros = ops.transpose(ops.full(data, 0), order);
-      const added = ops.emit('ScatterND', [zeros, ops.unsqueeze(indices, [count]), updates], {
-        reduction: 'add',
-      });
-      return ops.transpose(
-        added,
-        order.map((_, i) => order.indexOf(i)),
-      );
+      const size = x(0).dims[axis]!;
+      const only = graph.value(node.input[1]!)?.data;
+      if (only?.length !== 1 || typeof size !== 'number') return addAlong(ops, g, axis, x(1), x(0));
+      // One element of a known axis is put back by padding: [...before, ...ones, ...after] -> [...before, 1, ...after]
+      const at = Number(only[0]);
+      const slice = ops.reshape(g, { ...x(0), dims: x(0).dims.with(axis, 1) });
+      return place(ops, slice, axis, at < 0 ? at + size : at, 1, size, path);
     },
   ];
 };
 
-const gatherElements: Rule = ({ x, g, attr, ops: { emit, full } }) => [
-  () => emit('ScatterElements', [full(x(0), 0), x(1), g], { axis: attr.int('axis', 0), reduction: 'add' }),
+const gatherElements: Rule = ({ x, g, attr, ops: { scatterAdd, full } }) => [
+  () => scatterAdd('ScatterElements', full(x(0), 0), x(1), g, attr.int('axis', 0)),
 ];
 
 const topK: Rule = ({ x, y, g, attr, ops: { emit, full } }) => [

@@ -1,32 +1,118 @@
-import type { Rule, Rules, Site } from '../rule.js';
-import { countAlong } from './reduce.js';
-import { whenPositive } from './masks.js';
+import { fail } from '@gauntlet/onnx';
 
-/** A Relu whose result only one MaxPool reads is masked after the pool, where the tensor is smaller: the largest of a window is positive just if its input was. */
+import type { Rule, Rules, Site } from '../rule.js';
+import type { Value } from '../value.js';
+import { fixed } from '../value.js';
+import { whenPositive } from './masks.js';
+import { countAlong } from './reduce.js';
+import type { Window } from './window.js';
+import { spread, windowOf } from './window.js';
+
+/**
+ * A Relu whose result only one MaxPool reads is masked after the pool, where the tensor is smaller: the largest element of a
+ * window is positive just if its input was.
+ */
 export function maskedByPool({ reader, graph }: Site, name: string): boolean {
-  return graph.producer(name)?.opType === 'Relu' && reader(name)?.opType === 'MaxPool';
+  const maker = graph.producer(name);
+  return maker?.opType === 'Relu' && maker.domain === '' && reader(name)?.opType === 'MaxPool';
 }
 
 /** The gradient goes to the first largest element of each window. */
 const maxPool: Rule = (site) => {
-  const { node, g, x, y, ops, graph } = site;
+  const { node, g, x, y, ops, graph, attr, refuse } = site;
   return [
     () => {
-      const indices = { name: graph.addOutput(node, 1), dtype: 'int64', dims: y().dims } as const;
+      if (attr.int('storage_order', 0) !== 0 && node.output[1]) refuse('column-major indices');
+      const indices: Value = { name: graph.addOutput(node, 1), dtype: 'int64', dims: y().dims };
       const arriving = maskedByPool(site, node.input[0]!) ? whenPositive(site, y(), g) : g;
       // Indices count through the whole tensor, so the scatter works on one axis.
       const flat = ops.reshapeTo(ops.full(x(0), 0), [-1]);
-      const inputs = [flat, ops.reshapeTo(indices, [-1]), ops.reshapeTo(arriving, [-1])];
-      return ops.reshape(ops.emit('ScatterElements', inputs, { axis: 0, reduction: 'add' }), x(0));
+      const added = ops.scatterAdd(
+        'ScatterElements',
+        flat,
+        ops.reshapeTo(indices, [-1]),
+        ops.reshapeTo(arriving, [-1]),
+        0,
+      );
+      return ops.reshape(added, x(0));
     },
   ];
 };
 
-const spatial = (x: { dims: readonly unknown[] }) => [...x.dims.keys()].slice(2);
+/** Every element of a window gets an equal share; those that hang over the edge have fewer to share with. */
+const averagePool: Rule = (site) => {
+  const { x, g, attr, path, ops } = site;
+  return [
+    () => {
+      const window = windowOf(site);
+      const channels = fixed(x(0).dims[1]!, path);
+      const whole = window.kernel.reduce((total, size) => total * size, 1);
+      const counts = window.kernel.map((_, axis) =>
+        countsAlong(site, window, axis, attr.int('count_include_pad', 0) !== 0),
+      );
+      const even = counts.every((list, axis) => list.every((count) => count === window.kernel[axis]));
+      const shared = even
+        ? g
+        : ops.div(g, counts.map((list, axis) => alongAxis(site, list, axis)).reduce(ops.mul));
+      const weights = ops.constant({
+        dtype: 'float32',
+        dims: [channels, 1, ...window.kernel],
+        data: new Float32Array(channels * whole).fill(even ? 1 / whole : 1),
+      });
+      return spread(site, shared, ops.cast(weights, g.dtype), window, channels, x(0));
+    },
+  ];
+};
+
+/** How many elements each window averages along an axis. */
+function countsAlong(site: Site, window: Window, axis: number, padded: boolean): number[] {
+  const { x, g, path } = site;
+  const [kernel, stride, dilation] = [window.kernel[axis]!, window.strides[axis]!, window.dilations[axis]!];
+  const [begin, end] = [window.begins[axis]!, window.ends[axis]!];
+  if (begin === 0 && end === 0 && typeof g.dims[axis + 2] === 'string') return [kernel];
+  const size = fixed(x(0).dims[axis + 2]!, path);
+  const [low, high] = padded ? [-begin, size + end] : [0, size];
+  return Array.from({ length: fixed(g.dims[axis + 2]!, path) }, (_, i) => {
+    const places = Array.from({ length: kernel }, (_, k) => i * stride - begin + k * dilation);
+    return Math.max(1, places.filter((place) => place >= low && place < high).length);
+  });
+}
+
+/** Numbers along a spatial axis, ready to broadcast against [N, C, ...spatial]. */
+function alongAxis({ ops, g }: Site, numbers: readonly number[], axis: number): Value {
+  const dims = g.dims.slice(2).map((_, i) => (i === axis ? numbers.length : 1));
+  return ops.cast(ops.constant({ dtype: 'float32', dims, data: Float32Array.from(numbers) }), g.dtype);
+}
+
+const spatialAxes = (x: Value, path: string): number[] => {
+  if (x.dims.length > 2) return [...x.dims.keys()].slice(2);
+  return fail(
+    'bad-shape',
+    `Unexpected rank ${x.dims.length} at ${path}, expected at least 3. Export the model again.`,
+  );
+};
 
 const globalAveragePool: Rule = (site) => [
-  () => site.ops.div(site.g, countAlong(site, site.x(0), spatial(site.x(0)))),
+  () => site.ops.div(site.g, countAlong(site.ops, site.x(0), spatialAxes(site.x(0), site.path))),
+];
+
+/** The first largest element of each channel gets the gradient. */
+const globalMaxPool: Rule = ({ x, g, path, ops }) => [
+  () => {
+    const image = x(0);
+    spatialAxes(image, path);
+    // [N, C, ...spatial] -> [N, C, elements]
+    const flat = (value: Value) => ops.emit('Reshape', [value, ops.ints([0, 0, -1])]);
+    const [rowsOf, best] = [flat(image), ops.emit('ArgMax', [flat(image)], { axis: 2 })];
+    const spread = ops.emit('ScatterElements', [ops.full(rowsOf, 0), best, flat(g)], { axis: 2 });
+    return ops.reshape(spread, image);
+  },
 ];
 
 /** Pools. */
-export const pools: Rules = { MaxPool: maxPool, GlobalAveragePool: globalAveragePool };
+export const pools: Rules = {
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalAveragePool: globalAveragePool,
+  GlobalMaxPool: globalMaxPool,
+};

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { inflateRawSync } from 'node:zlib';
 
 import type { DType, Tensor } from '@gauntlet/onnx';
-import { unzipSync } from 'fflate';
 
 const DTYPES: Readonly<Record<string, DType>> = {
   '<f4': 'float32',
@@ -29,8 +29,32 @@ const ARRAYS = {
 
 /** The arrays of an npz file by name. */
 export function readNpz(path: string): Map<string, Tensor> {
-  const files = Object.entries(unzipSync(readFileSync(path)));
-  return new Map(files.map(([name, bytes]) => [name.replace(/\.npy$/, ''), readNpy(bytes)]));
+  return new Map(
+    unzip(readFileSync(path)).map(([name, bytes]) => [name.replace(/\.npy$/, ''), readNpy(bytes)]),
+  );
+}
+
+/** Names and contents of a zip file's members, by its central directory. */
+function unzip(bytes: Buffer): [string, Uint8Array][] {
+  const end = bytes.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
+  const files: [string, Uint8Array][] = [];
+  let at = bytes.readUInt32LE(end + 16);
+  for (let left = bytes.readUInt16LE(end + 10); left > 0; left--) {
+    const [method, size, name] = [
+      bytes.readUInt16LE(at + 10),
+      bytes.readUInt32LE(at + 20),
+      bytes.readUInt16LE(at + 28),
+    ];
+    const local = bytes.readUInt32LE(at + 42);
+    const start = local + 30 + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);
+    const packed = bytes.subarray(start, start + size);
+    files.push([
+      bytes.toString('utf8', at + 46, at + 46 + name),
+      method === 0 ? packed : inflateRawSync(packed),
+    ]);
+    at += 46 + name + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32);
+  }
+  return files;
 }
 
 function readNpy(bytes: Uint8Array): Tensor {
@@ -42,7 +66,7 @@ function readNpy(bytes: Uint8Array): Tensor {
   const dtype = DTYPES[/'descr': '([^']+)'/.exec(header)?.[1] ?? ''] as keyof typeof ARRAYS | undefined;
   if (dtype === undefined) throw new Error(`unreadable npy: ${header}`);
   const dims = [...(/'shape': \(([^)]*)\)/.exec(header)?.[1] ?? '').matchAll(/\d+/g)].map(Number);
-  const data = new ARRAYS[dtype](bytes.slice(start + length).buffer);
+  const data = new ARRAYS[dtype](new Uint8Array(bytes.subarray(start + length)).buffer);
   return {
     dtype,
     dims,
