@@ -1,0 +1,69 @@
+/** The process in which a model is tried first: it answers each question with a prepared model or with what is wrong. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ErrorCode, isGauntletError } from '@gauntlet/core';
+import type { TensorType } from '@gauntlet/onnx';
+import { serve } from './model.js';
+import type { OpenOnnxSettings } from './open.js';
+import { prepare } from './prepare.js';
+import type { Prepared } from './prepared.js';
+
+/** A model to prepare and to run once. */
+export interface Question {
+  readonly path: string;
+  readonly settings: Omit<OpenOnnxSettings, 'onNotice'>;
+  /** Where files may be left for the asker. */
+  readonly folder: string;
+}
+
+/** The prepared model, with its bytes in a file of the folder; or why there is none. */
+export type Answer =
+  | {
+      readonly prepared: Omit<Prepared, 'model' | 'types'>;
+      readonly types: readonly (readonly [string, TensorType])[];
+      readonly file: string;
+    }
+  | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly foreseen: boolean } };
+
+const FILE = 'prepared.onnx';
+
+async function answer({ path, settings, folder }: Question): Promise<Answer> {
+  try {
+    const { model, types, ...prepared } = await rehearsed(path, settings);
+    await writeFile(join(folder, FILE), model);
+    return { prepared, types: [...types], file: FILE };
+  } catch (error) {
+    return { error: describe(error, path) };
+  }
+}
+
+async function rehearsed(path: string, settings: Question['settings']): Promise<Prepared> {
+  const prepared = await prepare(path, settings);
+  const model = await serve(prepared, settings);
+  const [lo, hi] = settings.bounds;
+  const shape = [1, ...prepared.input.shape];
+  const data = new Float32Array(shape.reduce((product, size) => product * size, 1)).fill((lo + hi) / 2);
+  const points = { data, shape };
+  await model.scores(points);
+  if ('gradient' in model) {
+    const loss = {
+      term: { op: 'pick', class: 'own' },
+      classes: { own: Int32Array.of(0) },
+      given: {},
+    } as const;
+    await model.gradient(points, loss);
+  }
+  await model.close();
+  return prepared;
+}
+
+function describe(error: unknown, path: string) {
+  if (isGauntletError(error)) return { code: error.code, message: error.message, foreseen: true };
+  const message = `Unexpected graph at ${path} (${String(error)}), expected one that makes sense. Export the model again.`;
+  return { code: 'input' as const, message, foreseen: false };
+}
+
+process.on('disconnect', () => process.exit());
+process.on('message', (question: Question) => {
+  void answer(question).then((reply) => process.send!(reply));
+});

@@ -1,0 +1,37 @@
+import type { Term } from '@gauntlet/core';
+import { Graph, readModel, writeModel } from '@gauntlet/onnx';
+import { differentiate, type Lowering } from '@gauntlet/onnx-grad';
+import { type CompiledLoss, compileLoss } from './loss.js';
+import { BATCH, type Prepared } from './prepared.js';
+
+/** A model that computes scores, a loss and the loss's gradient by the input in one run. */
+export interface GradientGraph extends CompiledLoss {
+  readonly model: Uint8Array;
+  /** The tensor that holds the gradient; it has the shape of the input. */
+  readonly gradient: string;
+}
+
+/** ONNX Runtime has its blocked layout for convolutions on x64 only. */
+export const platformLowering = (): Lowering => (process.arch === 'x64' ? 'blocked' : 'plain');
+
+/**
+ * Appends a loss and its gradient to a prepared model.
+ *
+ * @throws OnnxError where an op on the way has no gradient rule.
+ */
+export function buildGradient(
+  prepared: Prepared,
+  term: Term,
+  lowering: Lowering = platformLowering(),
+): GradientGraph {
+  const { input, scores, classes } = prepared;
+  const batch = prepared.batch === 'any' ? BATCH : prepared.batch;
+  const graph = new Graph(readModel(prepared.model));
+  const types = new Map(prepared.types);
+  const compiled = compileLoss(graph, { name: scores, batch, classes }, term, types);
+  const gradients = differentiate(graph, { of: compiled.loss, wrt: [input.name], shapes: types, lowering });
+  const gradient = gradients.get(input.name)!;
+  graph.output(compiled.loss, 'float32', [batch]);
+  graph.output(gradient, 'float32', [batch, ...input.shape]);
+  return { ...compiled, model: writeModel(graph.model), gradient };
+}

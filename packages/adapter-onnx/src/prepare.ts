@@ -1,0 +1,175 @@
+import { basename } from 'node:path';
+import { GauntletError, type ModelSettings, type Term, unexpected } from '@gauntlet/core';
+import {
+  codeOf,
+  type Dim,
+  Graph,
+  OnnxError,
+  type TensorType,
+  upgrade,
+  writeModel,
+  writeValueInfo,
+} from '@gauntlet/onnx';
+import { inferTypes } from '@gauntlet/onnx-grad';
+import { standardise } from './classical.js';
+import { buildGradient } from './gradient.js';
+import { type Input, takeInput } from './input.js';
+import { BATCH, type Prepared } from './prepared.js';
+import { atPath, readModelFile } from './read.js';
+import { takeScores, withZero } from './scores.js';
+import { learnTypes, type Types } from './shapes.js';
+import { tidy } from './tidy.js';
+
+/** The loss by which it is found out whether a model has gradients. */
+const MARGIN: Term = { op: 'neg', of: { op: 'pick', class: 'own' } };
+
+/**
+ * Makes a model file ready to be run and differentiated, in this process: reads it, finds input and scores, folds normalisation in,
+ * has ONNX Runtime tidy it, and learns every tensor's type from a run.
+ *
+ * @throws GauntletError for whatever cannot be used, in one sentence.
+ */
+export async function prepare(path: string, settings: ModelSettings): Promise<Prepared> {
+  const model = await readModelFile(path);
+  const draft = atPath(path, () => {
+    const graph = new Graph(upgrade(model));
+    const input = takeInput(graph, settings, path);
+    const scores = takeScores(graph, settings.output, path);
+    standardise(graph);
+    return { input, scores };
+  });
+  const graph = new Graph(await tidy(model, path));
+  const learnt = await learn(graph, draft, path);
+  return atPath(path, () => finish(graph, draft, learnt, path));
+}
+
+interface Draft {
+  readonly input: Input;
+  readonly scores: string;
+}
+
+interface Learnt {
+  readonly types: Types;
+  readonly batch: number | 'any';
+}
+
+/** Runs the model at two batch sizes; if it takes one only, at the size it declares, or else at one. */
+async function learn(graph: Graph, { input, scores }: Draft, path: string): Promise<Learnt> {
+  const tries = input.batch === null ? [[2, 3], [1]] : [[input.batch]];
+  const made = graph.proto.node.flatMap(({ output }) => output).filter((name) => name !== '');
+  let failure: unknown;
+  for (const batches of tries) {
+    // Tensors of other kinds (sequences) have no shape: then at least the scores'.
+    for (const names of [made, [scores]]) {
+      try {
+        const [size] = batches as [number];
+        graph.proto.input = [
+          writeValueInfo(input.name, 'float32', [batches.length > 1 ? BATCH : size, ...input.shape]),
+        ];
+        const types = await learnTypes(writeModel(graph.model), names, input, batches, path);
+        const rows = types.get(scores)?.dims[0];
+        if (batches.length > 1 && rows === BATCH) return { types, batch: 'any' };
+        if (batches.length === 1 && rows === size) return { types, batch: size };
+        failure ??= badScores(types.get(scores), path);
+        break;
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+  }
+  throw failure;
+}
+
+function finish(graph: Graph, { input, scores }: Draft, { types, batch }: Learnt, path: string): Prepared {
+  const notices: string[] = [];
+  const name = basename(path);
+  if (batch !== 'any') {
+    notices.push(
+      `${name} was exported for batches of ${batch}: it runs ${batch === 1 ? 'one sample' : `${batch} samples`} at a time, which is slow. Export it with a dynamic batch axis.`,
+    );
+  }
+  const final = twoAxes(graph, scores, types, path, notices, name);
+  const type = types.get(final);
+  const classes = type?.dims[1];
+  if (type === undefined || typeof classes !== 'number' || classes < 2) throw badScores(type, path);
+  const rows: Dim = batch === 'any' ? BATCH : batch;
+  graph.proto.output = [writeValueInfo(final, 'float32', [rows, classes])];
+  const prepared: Prepared = {
+    name,
+    model: writeModel(graph.model),
+    input: { name: input.name, shape: input.shape },
+    scores: final,
+    classes,
+    batch,
+    types,
+    sampleBytes: bytesOf(graph, types, batch),
+    refusal: null,
+    notices,
+  };
+  const refusal = refusalOf(prepared);
+  if (refusal === null) return prepared;
+  return {
+    ...prepared,
+    refusal,
+    notices: [
+      ...notices,
+      `${name} offers no gradients, so only score- and label-based attacks run. ${refusal}`,
+    ],
+  };
+}
+
+/** Why the model cannot be differentiated; null if it can. */
+function refusalOf(prepared: Prepared): string | null {
+  try {
+    buildGradient(prepared, MARGIN);
+    return null;
+  } catch (error) {
+    if (error instanceof OnnxError) return error.message;
+    throw error;
+  }
+}
+
+/** Scores as [N, classes] float32, whatever they are now; one logit z becomes [0, z]. */
+function twoAxes(
+  graph: Graph,
+  scores: string,
+  types: Types,
+  path: string,
+  notices: string[],
+  name: string,
+): string {
+  const type = types.get(scores);
+  const [, ...sizes] = type?.dims ?? [];
+  if (type === undefined || sizes.filter((size) => size !== 1).length > 1) throw badScores(type, path);
+  let at = scores;
+  if (type.dims.length !== 2) at = graph.node('Flatten', [at], { axis: 1 });
+  if (type.dtype !== 'float32') at = graph.node('Cast', [at], { to: codeOf('float32') });
+  if (sizes.every((size) => size === 1)) {
+    at = withZero(graph, at);
+    notices.push(`${name} has one output, which is read as the logit of class 1; that of class 0 is 0.`);
+  }
+  inferTypes(graph, types);
+  return at;
+}
+
+const badScores = (type: TensorType | undefined, path: string): GauntletError =>
+  unexpected({
+    found: `scores of shape [${type?.dims.join(', ') ?? 'unknown'}]`,
+    at: path,
+    expected: 'one row of class scores per sample: [N, classes]',
+    remedy: 'Name the output that holds them with --output, or export the model as a classifier.',
+    code: 'unsupported',
+  });
+
+/** How many bytes the tensors that nodes make take per sample. */
+function bytesOf(graph: Graph, types: Types, batch: number | 'any'): number {
+  const made = graph.proto.node.flatMap(({ output }) => output.map((name) => types.get(name)?.dims ?? []));
+  const numbers = made.reduce(
+    (sum, dims) => sum + dims.reduce<number>((size, dim) => size * sizeOf(dim), 1),
+    0,
+  );
+  return (4 * numbers) / (batch === 'any' ? 1 : batch);
+}
+
+/** A size at a batch of one: `12*N` is 12. */
+const sizeOf = (dim: Dim): number => (typeof dim === 'number' ? dim : Number.parseInt(dim, 10) || 1);

@@ -1,0 +1,27 @@
+import type { TensorType } from '@gauntlet/onnx';
+
+/** The name of the batch axis in the types of a prepared model. */
+export const BATCH = 'N';
+
+/** A model file made ready: tidied by ONNX Runtime, with one float32 input, logits as its only output, and every tensor's type known. */
+export interface Prepared {
+  /** The file's name, without its folder. */
+  readonly name: string;
+  /** An ONNX model in standard operators. */
+  readonly model: Uint8Array;
+  /** The input, and one sample's shape, without the batch axis. */
+  readonly input: { readonly name: string; readonly shape: readonly number[] };
+  /** The tensor of scores, [N, classes] float32. */
+  readonly scores: string;
+  readonly classes: number;
+  /** How many samples one run takes: any number, or just this many. */
+  readonly batch: number | 'any';
+  /** Element type and shape of every tensor, where they could be learnt. A size that follows the batch is written `N` or `12*N`. */
+  readonly types: ReadonlyMap<string, TensorType>;
+  /** How many bytes all tensors of one sample take. */
+  readonly sampleBytes: number;
+  /** Why the model has no gradients; null where it has. */
+  readonly refusal: string | null;
+  /** What is worth telling the user. */
+  readonly notices: readonly string[];
+}

@@ -1,0 +1,92 @@
+import { GauntletError, unexpected } from '@gauntlet/core';
+import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
+
+/** The part of onnxruntime-node that is used here. */
+export type Runtime = typeof import('onnxruntime-node');
+
+/** Named tensors that go into a run, or come out of it. */
+export type Feeds = Readonly<Record<string, NativeTensor>>;
+
+/** A loaded model, ready to run. */
+export interface Session {
+  readonly native: InferenceSession;
+  /** Runs the model and gives the named outputs. */
+  run(feeds: Feeds, outputs: readonly string[]): Promise<Feeds>;
+  release(): Promise<void>;
+}
+
+let loading: Promise<Runtime> | undefined;
+
+/**
+ * ONNX Runtime, loaded at the first call.
+ *
+ * @throws GauntletError with the command that installs it, where it is missing.
+ */
+export const loadRuntime = (): Promise<Runtime> =>
+  (loading ??= importRuntime(() => import('onnxruntime-node')));
+
+/** Loads the runtime by the given import; apart from `loadRuntime` for tests. */
+export async function importRuntime(load: () => Promise<Runtime & { default?: Runtime }>): Promise<Runtime> {
+  try {
+    const loaded = await load();
+    const runtime = loaded.default ?? loaded;
+    runtime.env.logLevel = 'fatal';
+    return runtime;
+  } catch (cause) {
+    const missing = (cause as { code?: string } | null)?.code === 'ERR_MODULE_NOT_FOUND';
+    throw unexpected(
+      {
+        found: missing ? 'a missing onnxruntime-node' : `a broken onnxruntime-node (${firstLine(cause)})`,
+        at: 'the node_modules folder',
+        expected: 'ONNX Runtime, which runs .onnx files',
+        remedy: 'Install it with: npm install onnxruntime-node --onnxruntime-node-install=skip',
+      },
+      { cause },
+    );
+  }
+}
+
+/** Creates a session over the bytes of a model; `at` names the model in messages. */
+export async function createSession(
+  bytes: Uint8Array,
+  at: string,
+  options: InferenceSession.SessionOptions = {},
+): Promise<Session> {
+  const { InferenceSession } = await loadRuntime();
+  const native = await InferenceSession.create(bytes, { logSeverityLevel: 4, ...options }).catch(
+    refused(at, 'a model that ONNX Runtime refuses to load', 'a valid ONNX model'),
+  );
+  return {
+    native,
+    run: (feeds, outputs) =>
+      native
+        .run(feeds, [...outputs], { logSeverityLevel: 4 })
+        .catch(
+          refused(
+            at,
+            'a model that ONNX Runtime fails to run',
+            'one that runs on samples of its declared shape',
+          ),
+        ),
+    release: () => native.release(),
+  };
+}
+
+/** Turns an error of the runtime, which may be of another realm, into one sentence. */
+const refused =
+  (at: string, what: string, expected: string) =>
+  (cause: unknown): never => {
+    if (cause instanceof GauntletError) throw cause;
+    const found = `${what} (${firstLine(cause)})`;
+    throw unexpected({ found, at, expected, remedy: 'Export the model again.' }, { cause });
+  };
+
+/** What a native error says, in one line without its source locations. */
+function firstLine(cause: unknown): string {
+  const message = String((cause as { message?: unknown } | null)?.message ?? cause);
+  const line = message
+    .replace(/\s+/g, ' ')
+    .replace(/(?:\/[\w.+-]+)+\.(?:cc|h):\d+ /g, '')
+    .trim();
+  return line.length > 240 ? `${line.slice(0, 240)}...` : line.replace(/\.$/, '');
+}
