@@ -1,0 +1,142 @@
+import { stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Adapter, type DatasetSource, type Evasion, type Plugin, unexpected } from '@gauntlet/core';
+import { createLab } from '@gauntlet/core/lab';
+import {
+  findPackage,
+  findPlugins,
+  importPackage,
+  type Installed,
+  nearest,
+  type Package,
+} from './discover.js';
+
+/** The plugins of one run: known by name, loaded when they are asked for. */
+export interface Plugins {
+  readonly installed: readonly Installed[];
+  /** The attack of a short name (`pgd`) or of a package. */
+  attack(name: string): Promise<Evasion>;
+  /** Every installed evasion attack of the official packages. */
+  attacks(): Promise<readonly Evasion[]>;
+  adapter(path: string): Promise<Adapter>;
+  dataset(path: string): Promise<DatasetSource>;
+  /** The plugin of an installed package. */
+  load(from: Package): Promise<Plugin>;
+  /** The version of each package that was loaded. */
+  versions(): Readonly<Record<string, string>>;
+}
+
+/** Where this command is installed. */
+export const HOME = fileURLToPath(new URL('..', import.meta.url));
+
+/** The plugins that are installed beside the user's project or beside this command. */
+export function createPlugins(cwd: string): Plugins {
+  const roots = [cwd, HOME];
+  const installed = findPlugins(roots);
+  const of = (family: string) => installed.filter((one) => one.family === family);
+  const loaded = new Map<string, Package>();
+  const lab = createLab({ load: (name) => importPackage(loaded.get(name)!) });
+
+  const load = async (from: Package): Promise<Plugin> => {
+    loaded.set(from.name, from);
+    return lab.load(from.name);
+  };
+
+  /** The first plugin of a family that opens the path; the one that is named after its extension is asked first. */
+  const opener = async (family: 'adapter' | 'dataset', path: string) => {
+    const extension = extname(path).slice(1).toLowerCase();
+    const order = [...of(family)].sort(
+      (a, b) => Number(b.short === extension) - Number(a.short === extension),
+    );
+    for (const one of order) {
+      const plugin = await load(one);
+      if (plugin.kind === family && plugin.opens(path)) return plugin;
+    }
+    return undefined;
+  };
+
+  return {
+    installed,
+    load,
+    async attack(name) {
+      const named = of('attack').filter((one) => one.short === name || one.name === name);
+      const found =
+        named.find((one) => one.name.startsWith('@gauntlet/')) ?? named[0] ?? findPackage(roots, name);
+      if (found === null) throw unknownAttack(name, of('attack'));
+      const plugin = await load(found);
+      if (plugin.kind === 'evasion') return plugin;
+      throw unexpected({
+        found: `${plugin.id}, which is of the kind ${plugin.kind}`,
+        at: '--attack',
+        expected: 'an attack',
+        remedy: `Name one of ${list(of('attack').map(({ short }) => short))}.`,
+      });
+    },
+    async attacks() {
+      const all: Evasion[] = [];
+      for (const one of of('attack').filter(({ name }) => name.startsWith('@gauntlet/'))) {
+        const plugin = await load(one);
+        if (plugin.kind === 'evasion') all.push(plugin);
+      }
+      if (all.length > 0) return all;
+      throw unexpected({
+        found: 'no attack',
+        at: 'the installed packages',
+        expected: 'at least one',
+        remedy: 'Run npm install @gauntlet/attack-pgd.',
+      });
+    },
+    async adapter(path) {
+      const found = (await opener('adapter', path)) as Adapter | undefined;
+      if (found !== undefined) return found;
+      const onnx = extname(path).toLowerCase() === '.onnx';
+      throw unexpected({
+        found: `a model file of the kind '${extname(path)}'`,
+        at: path,
+        expected: `one that an installed adapter opens (${list(of('adapter').map(({ short }) => short))})`,
+        remedy: onnx
+          ? 'Run npm install @gauntlet/adapter-onnx onnxruntime-node.'
+          : 'Export the model to ONNX, or install an adapter for it.',
+      });
+    },
+    async dataset(path) {
+      const found = (await opener('dataset', path)) as DatasetSource | undefined;
+      if (found !== undefined) return found;
+      const folder = (await stat(path)).isDirectory();
+      throw unexpected({
+        found: folder ? 'a folder' : `a file of the kind '${extname(path)}'`,
+        at: path,
+        expected: `data that an installed plugin opens (${list(of('dataset').map(({ short }) => short))})`,
+        remedy: folder
+          ? 'Run npm install @gauntlet/dataset-images to read a folder of images.'
+          : 'Save the samples with numpy.savez(path, x=samples, y=labels).',
+      });
+    },
+    versions: () => {
+      const own = findPackage([join(HOME, 'x')], '@gauntlet/core');
+      const all = own === null ? [...loaded.values()] : [own, ...loaded.values()];
+      return Object.fromEntries(
+        all.map(({ name, version }) => [name, version] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
+      );
+    },
+  };
+}
+
+const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '));
+
+function unknownAttack(name: string, installed: readonly Installed[]): Error {
+  const names = installed.map(({ short }) => short);
+  const meant = nearest(name, names);
+  const packaged = /^[\w-]+$/.test(name) ? `@gauntlet/attack-${name}` : name;
+  return unexpected({
+    found: `attack '${name}'`,
+    at: '--attack',
+    expected: `an installed one (${list(names)})`,
+    remedy:
+      `${meant === undefined ? '' : `Did you mean ${meant}? If not: `}Run npm install ${packaged}.`.replace(
+        ': Run',
+        ', run',
+      ),
+  });
+}

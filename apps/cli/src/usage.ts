@@ -1,0 +1,33 @@
+import type { CommanderError } from 'commander';
+import { unexpected } from '@gauntlet/core';
+
+const MEANT = /\(Did you mean (?:one of )?(.+)\?\)/;
+
+/** What commander objects to, by its code: what was found, and what was expected. */
+const OBJECTIONS: Record<string, (subject: string) => readonly [found: string, expected: string]> = {
+  'commander.unknownOption': (subject) => [`option '${subject}'`, 'an option of this command'],
+  'commander.unknownCommand': (subject) => [`command '${subject}'`, 'one of its commands'],
+  'commander.missingArgument': (subject) => [`no ${subject}`, `a value for <${subject}>`],
+  'commander.missingMandatoryOptionValue': (subject) => [`no ${flag(subject)}`, `${subject}`],
+  'commander.optionMissingArgument': (subject) => [`no value for ${flag(subject)}`, `${subject}`],
+  'commander.excessArguments': () => ['too many arguments', 'those that the command takes'],
+};
+
+const flag = (subject: string) => subject.split(/[ ,]/)[0]!;
+
+/** An error of commander, in the house form. */
+export function usageError(error: CommanderError): Error {
+  const subject = /'([^']+)'/.exec(error.message)?.[1] ?? '';
+  const meant = MEANT.exec(error.message)?.[1];
+  const [found, expected] = OBJECTIONS[error.code]?.(subject) ?? ['no command', 'one of its commands'];
+  return unexpected(
+    {
+      found,
+      at: 'the command line',
+      expected,
+      remedy:
+        meant === undefined ? 'See gauntlet --help, or gauntlet COMMAND --help.' : `Did you mean ${meant}?`,
+    },
+    { cause: error },
+  );
+}

@@ -1,0 +1,103 @@
+import type { AuditJson } from './audit-json.js';
+import type { Epsilon } from './request.js';
+
+/** How text is set off on a terminal; elsewhere it stays as it is. */
+export interface Paint {
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  green(text: string): string;
+}
+
+/** No line is wider. */
+export const WIDTH = 100;
+
+/** The verdict, for people: a line per attack and epsilon, then the worst case over all attacks per epsilon. */
+export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], paint: Paint): string {
+  const written = (value: number) =>
+    epsilons.find((epsilon) => epsilon.value === value)?.text ?? short(value);
+  const clean = percent(audit.clean.accuracy);
+  const results = audit.results.map((result) => [
+    nameOf(result.attack),
+    written(result.epsilon),
+    clean,
+    percent(result.robustAccuracy),
+    range(result.interval),
+    result.distance === null ? '-' : short(result.distance.median),
+    String(result.distance?.count ?? 0),
+    result.queries.toLocaleString('en'),
+    seconds(result.seconds),
+  ]);
+  const worst = audit.worstCase.map((result) => [
+    'worst case',
+    written(result.epsilon),
+    clean,
+    percent(result.robustAccuracy),
+    range(result.interval),
+  ]);
+  const head = [
+    'attack',
+    'epsilon',
+    'clean',
+    'robust',
+    '95% interval',
+    'median distance',
+    'broken',
+    'queries',
+    'time',
+  ];
+  const lines = align([head, ...results, ...worst]);
+  return [
+    paint.bold(
+      `${audit.model.name}, ${audit.data.samples} samples of ${audit.data.name}, seed ${audit.seed}`,
+    ),
+    ...wrap(audit.threatModel.words),
+    '',
+    paint.dim(lines[0]!),
+    ...lines.slice(1, 1 + results.length),
+    '',
+    ...lines.slice(1 + results.length).map((line, i) => {
+      const robust = audit.worstCase[i]!.robustAccuracy ?? 0;
+      return paint.bold(robust < audit.clean.accuracy / 2 ? paint.red(line) : paint.green(line));
+    }),
+    '',
+    ...wrap(
+      'Robust: classified correctly and not broken. The interval is the error of sampling only; an attack that was ' +
+        'not run may do better.',
+    ).map(paint.dim),
+  ].join('\n');
+}
+
+const nameOf = (attack: string) => attack.replace(/^attack\//, '');
+
+const percent = (share: number | null) => (share === null ? '-' : `${(100 * share).toFixed(1)}%`);
+
+const range = ([lo, hi]: readonly number[]) => `${percent(lo!)} - ${percent(hi!)}`;
+
+const short = (value: number) => String(Number(value.toPrecision(4)));
+
+/** A duration for people. */
+export function seconds(value: number): string {
+  if (value < 100) return `${value.toFixed(1)} s`;
+  const minutes = Math.round(value / 60);
+  return minutes < 100 ? `${minutes} min` : `${(value / 3600).toFixed(1)} h`;
+}
+
+/** Columns as wide as their widest cell: the first to the left, the others to the right. */
+function align(table: readonly (readonly string[])[]): string[] {
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
+  return table.map((cells) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
+  );
+}
+
+/** Lines of at most `WIDTH` characters, broken between words. */
+export function wrap(text: string): string[] {
+  const lines: string[] = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!;
+    if (line !== '' && line.length + 1 + word.length > WIDTH) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}
