@@ -32,9 +32,9 @@ export function takeInput(graph: Graph, settings: ModelSettings, path: string): 
     });
   }
   const declared = readValueInfo(info) ?? typeFromHint(info.type?.value.case, settings);
-  const { dtype, dims } = declared ?? refuse('an input without a type', info.name, path);
+  const { dtype, dims } = declared ?? refuse('input without a type', info.name, path);
   if (dtype !== 'float32' && dtype !== 'float16' && dtype !== 'float64') {
-    throw refuse(`an input of type ${dtype}`, info.name, path);
+    throw refuse(`input of type ${dtype}`, info.name, path);
   }
   const shape = shapeOf(dims, info.name, settings.shape, path);
   const batch = typeof dims[0] === 'number' ? dims[0] : null;
@@ -75,7 +75,7 @@ function shapeOf(
 ): number[] {
   const [batch, ...sample] = dims;
   if (batch === undefined || sample.length === 0 || batch === 0) {
-    refuse(`an input of shape [${dims.join(', ')}]`, name, path);
+    refuse(`input of shape [${dims.join(', ')}]`, name, path);
   }
   const fits = hint !== undefined && hint.length === sample.length;
   const shape = sample.map((size, axis) => (typeof size === 'number' ? size : fits ? hint[axis]! : 0));
@@ -85,7 +85,7 @@ function shapeOf(
   );
   if (count > 0 && count <= LARGEST && shape.every(Number.isInteger)) return shape;
   throw unexpected({
-    found: `an input of shape [${dims.join(', ')}]`,
+    found: `input of shape [${dims.join(', ')}]`,
     at: `"${name}" of ${path}`,
     expected: 'sizes that are known and reasonable',
     remedy: 'Export the model with a fixed sample shape, or pass data of the right rank.',

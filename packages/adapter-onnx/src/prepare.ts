@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { GauntletError, type ModelSettings, type Term, unexpected } from '@gauntlet/core';
+import { type GauntletError, type ModelSettings, type Term, unexpected } from '@gauntlet/core';
 import {
   codeOf,
   type Dim,
@@ -10,7 +10,6 @@ import {
   writeModel,
   writeValueInfo,
 } from '@gauntlet/onnx';
-import { inferTypes } from '@gauntlet/onnx-grad';
 import { standardise } from './classical.js';
 import { buildGradient } from './gradient.js';
 import { type Input, takeInput } from './input.js';
@@ -141,14 +140,17 @@ function twoAxes(
   const type = types.get(scores);
   const [, ...sizes] = type?.dims ?? [];
   if (type === undefined || sizes.filter((size) => size !== 1).length > 1) throw badScores(type, path);
+  const [rows] = type.dims as [Dim];
+  const columns = Number(sizes.find((size) => size !== 1) ?? 1);
   let at = scores;
   if (type.dims.length !== 2) at = graph.node('Flatten', [at], { axis: 1 });
+  types.set(at, { ...type, dims: [rows, columns] });
   if (type.dtype !== 'float32') at = graph.node('Cast', [at], { to: codeOf('float32') });
-  if (sizes.every((size) => size === 1)) {
-    at = withZero(graph, at);
-    notices.push(`${name} has one output, which is read as the logit of class 1; that of class 0 is 0.`);
-  }
-  inferTypes(graph, types);
+  types.set(at, { dtype: 'float32', dims: [rows, columns] });
+  if (columns > 1) return at;
+  at = withZero(graph, at);
+  types.set(at, { dtype: 'float32', dims: [rows, 2] });
+  notices.push(`${name} has one output, which is read as the logit of class 1; that of class 0 is 0.`);
   return at;
 }
 

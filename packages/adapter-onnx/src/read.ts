@@ -44,7 +44,7 @@ async function sizeOf(path: string): Promise<number> {
     if (facts.isFile()) return facts.size;
   } catch (cause) {
     throw unexpected(
-      { found: 'no file', at: path, expected: 'an ONNX model', remedy: 'Check the path.' },
+      { found: 'missing file', at: path, expected: 'an ONNX model', remedy: 'Check the path.' },
       { cause },
     );
   }
@@ -136,7 +136,7 @@ async function readPart(path: string, offset: number, length: number): Promise<U
   const file = await open(path, 'r').catch((cause: unknown) => {
     throw unexpected(
       {
-        found: 'a file that cannot be read',
+        found: 'file that cannot be read',
         at: path,
         expected: 'a readable file',
         remedy: 'Check its permissions.',

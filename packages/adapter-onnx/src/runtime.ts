@@ -1,8 +1,9 @@
 import { GauntletError, unexpected } from '@gauntlet/core';
+import type Native from 'onnxruntime-node';
 import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
 
 /** The part of onnxruntime-node that is used here. */
-export type Runtime = typeof import('onnxruntime-node');
+export type Runtime = typeof Native;
 
 /** Named tensors that go into a run, or come out of it. */
 export type Feeds = Readonly<Record<string, NativeTensor>>;
@@ -26,17 +27,16 @@ export const loadRuntime = (): Promise<Runtime> =>
   (loading ??= importRuntime(() => import('onnxruntime-node')));
 
 /** Loads the runtime by the given import; apart from `loadRuntime` for tests. */
-export async function importRuntime(load: () => Promise<Runtime & { default?: Runtime }>): Promise<Runtime> {
+export async function importRuntime(load: () => Promise<{ default: Runtime }>): Promise<Runtime> {
   try {
-    const loaded = await load();
-    const runtime = loaded.default ?? loaded;
+    const { default: runtime } = await load();
     runtime.env.logLevel = 'fatal';
     return runtime;
   } catch (cause) {
     const missing = (cause as { code?: string } | null)?.code === 'ERR_MODULE_NOT_FOUND';
     throw unexpected(
       {
-        found: missing ? 'a missing onnxruntime-node' : `a broken onnxruntime-node (${firstLine(cause)})`,
+        found: missing ? 'missing onnxruntime-node' : `broken onnxruntime-node (${firstLine(cause)})`,
         at: 'the node_modules folder',
         expected: 'ONNX Runtime, which runs .onnx files',
         remedy: 'Install it with: npm install onnxruntime-node --onnxruntime-node-install=skip',
@@ -54,7 +54,7 @@ export async function createSession(
 ): Promise<Session> {
   const { InferenceSession } = await loadRuntime();
   const native = await InferenceSession.create(bytes, { logSeverityLevel: 4, ...options }).catch(
-    refused(at, 'a model that ONNX Runtime refuses to load', 'a valid ONNX model'),
+    refused(at, 'model that ONNX Runtime refuses to load', 'a valid ONNX model'),
   );
   return {
     native,
@@ -64,7 +64,7 @@ export async function createSession(
         .catch(
           refused(
             at,
-            'a model that ONNX Runtime fails to run',
+            'model that ONNX Runtime fails to run',
             'one that runs on samples of its declared shape',
           ),
         ),

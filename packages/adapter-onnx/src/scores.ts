@@ -41,7 +41,7 @@ function chooseOutput(graph: Graph, wanted: string | undefined, path: string): s
   if (wanted !== undefined) {
     if (graph.producer(wanted) !== undefined) return beforeMap(graph, wanted);
     throw unexpected({
-      found: `the output "${wanted}"`,
+      found: `output "${wanted}"`,
       at: path,
       expected: `one of its outputs (${outputs.map(({ name }) => name).join(', ')})`,
       remedy: 'Correct --output.',

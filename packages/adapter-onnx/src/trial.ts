@@ -44,7 +44,10 @@ export async function openTrial(limits: TrialLimits = {}): Promise<Trial> {
     get started() {
       return started;
     },
-    async prepare(path, { onNotice: _, ...settings }) {
+    async prepare(path, asked) {
+      // A function cannot be sent.
+      const settings = { ...asked };
+      delete settings.onNotice;
       const bytes = await stat(path).then(
         ({ size }) => size,
         () => 0,
@@ -96,10 +99,9 @@ function start(folder: string, memory: number): ChildProcess {
         ]
       : program;
   const [command, ...args] = limited as [string, ...string[]];
-  const { NODE_OPTIONS: _, ...env } = process.env;
   return spawn(command, args, {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    env: { ...env, TMPDIR: folder, TEMP: folder, TMP: folder },
+    env: { ...process.env, NODE_OPTIONS: '', TMPDIR: folder, TEMP: folder, TMP: folder },
   });
 }
 
@@ -111,7 +113,7 @@ function ask(child: ChildProcess, question: Question, seconds: number): Promise<
         child.kill('SIGKILL');
         const remedy = 'Do not use this file, or export the model again.';
         const expected = 'one that loads and runs within its limits of memory and time';
-        reject(unexpected({ found: `a model that ${how}`, at: question.path, expected, remedy }, { cause }));
+        reject(unexpected({ found: `model that ${how}`, at: question.path, expected, remedy }, { cause }));
       });
     const timer = setTimeout(() => died(`gave no answer within ${Math.round(seconds)} s`), seconds * 1000);
     const onMessage = (answer: unknown) => end(() => resolve(answer as Answer));

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Dim, type DType, Graph, writeModel } from '@gauntlet/onnx';
+
+/** A folder for one test file's models. */
+export interface Folder {
+  readonly path: string;
+  /** Writes a model that `build` fills, and gives its path. */
+  model(build: (graph: Graph) => void, opset?: number): string;
+  /** Writes bytes or text, and gives their path. */
+  file(name: string, content: Uint8Array | string): string;
+  remove(): void;
+}
+
+/** Makes a folder for models. */
+export function temporary(): Folder {
+  const path = mkdtempSync(join(tmpdir(), 'gauntlet-test-'));
+  let count = 0;
+  const file = (name: string, content: Uint8Array | string) => {
+    writeFileSync(join(path, name), content);
+    return join(path, name);
+  };
+  return {
+    path,
+    file,
+    model(build, opset = 18) {
+      const graph = Graph.empty(opset);
+      build(graph);
+      return file(`model-${count++}.onnx`, writeModel(graph.model));
+    },
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+/** A float32 constant. */
+export const floats = (graph: Graph, dims: readonly number[], values: readonly number[]) =>
+  graph.constant({ dtype: 'float32', dims, data: Float32Array.from(values) });
+
+/** A model of one chain: input `x`, the nodes that `body` appends, and what it returns as the output `y`. */
+export function chain(
+  dims: readonly Dim[],
+  body: (graph: Graph, x: string) => string,
+  { dtype = 'float32', output }: { dtype?: DType; output?: readonly Dim[] } = {},
+) {
+  return (graph: Graph) => {
+    const made = body(graph, graph.input('x', dtype, dims));
+    graph.node('Identity', [made], {}, { outputs: ['y'] });
+    graph.output('y', dtype, output);
+  };
+}
