@@ -13,7 +13,8 @@ import {
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { type Row, type Shard, unexpected } from '@gauntlet/core';
-import type { Member } from '@gauntlet/dataset-npz';
+import { arraysOf, bytesOf } from './arrays.js';
+import { lock } from './lock.js';
 
 const PLAN = 'plan.json';
 const AUDIT = 'audit.json';
@@ -21,6 +22,7 @@ const OUTCOMES = 'outcomes.jsonl';
 const ADVERSARIAL = 'adversarial.npz';
 /** What a run in progress needs besides: the numbers of `x` and `x_adv` so far, and a mark per finished shard. */
 const PARTS = { x: 'x.part', adversarial: 'x_adv.part', marks: 'shards.part' };
+const LOCK = 'run.lock';
 const OWN = [PLAN, AUDIT, OUTCOMES, ADVERSARIAL, ...Object.values(PARTS)];
 
 /** The last thing written of a shard: how long the other files are when it is whole. */
@@ -41,25 +43,46 @@ export interface RunFolder {
   append(shard: Shard): Promise<void>;
   /** Publishes adversarial.npz and audit.json, each whole or not at all. */
   finish(audit: object): Promise<void>;
+  /** Lets other processes in. */
+  close(): Promise<void>;
+}
+
+interface RunSettings {
+  /** The folder as the user named it, for messages. */
+  readonly name: string;
+  /** The text of plan.json, by which a run is known again. */
+  readonly plan: string;
+  /** One sample's shape. */
+  readonly shape: readonly number[];
+  readonly overwrite: boolean;
 }
 
 /**
  * Opens the folder of a run: a new one, or one that the same plan left unfinished, cut back to its whole shards.
  *
- * @param plan the text of plan.json, by which a run is known again.
- * @param shape one sample's shape.
  * @throws GauntletError `input` when the folder holds another run, unless `overwrite` is set.
  */
-export async function openRunFolder(
-  folder: string,
-  settings: { plan: string; shape: readonly number[]; overwrite: boolean },
-): Promise<RunFolder> {
+export async function openRunFolder(folder: string, settings: RunSettings): Promise<RunFolder> {
   const held = (await namesIn(folder)).filter((name) => OWN.includes(name));
   const resumed = held.length > 0 && !settings.overwrite;
-  if (resumed) await mustBeSame(folder, settings.plan);
-  else await startAfresh(folder, held, settings.plan);
+  if (resumed) await mustBeSame(folder, settings);
+  await mkdir(folder, { recursive: true });
+  const unlock = await lock(join(folder, LOCK), settings.name);
+  try {
+    if (!resumed) await startAfresh(folder, held, settings.plan);
+    return await goOn(folder, settings.shape, resumed && held.includes(AUDIT), unlock);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
 
-  const complete = resumed && held.includes(AUDIT);
+async function goOn(
+  folder: string,
+  shape: readonly number[],
+  complete: boolean,
+  unlock: () => Promise<void>,
+): Promise<RunFolder> {
   const marks = complete ? [] : await wholeMarks(folder);
   const at = { outcomes: marks.at(-1)?.outcomes ?? 0, numbers: marks.at(-1)?.numbers ?? 0 };
   const path = (name: string) => join(folder, name);
@@ -69,7 +92,7 @@ export async function openRunFolder(
     await cut(path(PARTS.adversarial), at.numbers);
     await writeFile(path(PARTS.marks), marks.map((mark) => `${JSON.stringify(mark)}\n`).join(''));
   }
-  const rows = parseLines<Row>(await readFile(path(OUTCOMES), 'utf8'));
+  const rows = parseLines<Row>(await readFile(path(OUTCOMES), 'utf8'), path(OUTCOMES));
   const done = new Set(marks.map(({ key }) => key));
 
   return {
@@ -84,18 +107,19 @@ export async function openRunFolder(
       at.outcomes += Buffer.byteLength(lines);
       at.numbers += shard.x.data.byteLength;
       await appendFile(path(PARTS.marks), `${JSON.stringify({ key: shard.key, ...at } satisfies Mark)}\n`);
-      rows.push(...shard.rows);
+      for (const row of shard.rows) rows.push(row);
       done.add(shard.key);
     },
     async finish(audit) {
       const { writeNpz } = await import('@gauntlet/dataset-npz');
       const numbers = (name: string) => createReadStream(path(name), { highWaterMark: 1 << 20 });
       await atomically(path(ADVERSARIAL), (to) =>
-        writeNpz(to, members(rows, settings.shape, numbers(PARTS.x), numbers(PARTS.adversarial))),
+        writeNpz(to, arraysOf(rows, shape, numbers(PARTS.x), numbers(PARTS.adversarial))),
       );
       await atomically(path(AUDIT), (to) => writeFile(to, `${JSON.stringify(audit, null, 2)}\n`));
       for (const name of Object.values(PARTS)) await rm(path(name), { force: true });
     },
+    close: unlock,
   };
 }
 
@@ -117,19 +141,18 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-async function mustBeSame(folder: string, plan: string): Promise<void> {
+async function mustBeSame(folder: string, { name, plan }: RunSettings): Promise<void> {
   const held = await readFile(join(folder, PLAN), 'utf8').catch(() => null);
   if (held === plan) return;
   throw unexpected({
     found: 'another run',
-    at: folder,
+    at: name,
     expected: 'a new folder, or one that this very command left',
     remedy: 'Name another folder with --out, or replace the run with --overwrite.',
   });
 }
 
 async function startAfresh(folder: string, held: readonly string[], plan: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
   for (const name of held) await rm(join(folder, name), { recursive: true, force: true });
   await atomically(join(folder, PLAN), (to) => writeFile(to, plan));
 }
@@ -141,18 +164,33 @@ async function wholeMarks(folder: string): Promise<readonly Mark[]> {
       (found) => found.size,
       () => 0,
     );
-  const text = await readFile(join(folder, PARTS.marks), 'utf8').catch(() => '');
+  const path = join(folder, PARTS.marks);
+  const text = await readFile(path, 'utf8').catch(() => '');
   const numbers = Math.min(await size(PARTS.x), await size(PARTS.adversarial));
   const outcomes = await size(OUTCOMES);
-  return parseLines<Mark>(text).filter((mark) => mark.outcomes <= outcomes && mark.numbers <= numbers);
+  return parseLines<Mark>(text, path).filter((mark) => mark.outcomes <= outcomes && mark.numbers <= numbers);
 }
 
 /** Whole lines only: the last may have been cut. */
-const parseLines = <T>(text: string): T[] =>
-  text
-    .slice(0, text.lastIndexOf('\n') + 1)
-    .split('\n')
-    .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as T]));
+function parseLines<T>(text: string, path: string): T[] {
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.flatMap((line, i) => {
+    if (line === '') return [];
+    try {
+      return [JSON.parse(line) as T];
+    } catch (cause) {
+      throw unexpected(
+        {
+          found: 'a damaged line',
+          at: `line ${i + 1} of ${path}`,
+          expected: 'what an unfinished run left',
+          remedy: 'Start the run again with --overwrite.',
+        },
+        { cause },
+      );
+    }
+  });
+}
 
 async function cut(path: string, length: number): Promise<void> {
   await (await open(path, 'a')).close();
@@ -161,47 +199,11 @@ async function cut(path: string, length: number): Promise<void> {
 
 /** A file that appears whole, under its name, or not at all. */
 async function atomically(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.tmp`;
   try {
     await write(temporary);
     await rename(temporary, path);
   } finally {
     await rm(temporary, { force: true });
   }
-}
-
-const bytesOf = (numbers: Float32Array | Float64Array | BigInt64Array | Uint32Array) =>
-  new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-
-/** The arrays of adversarial.npz: one row for each line of outcomes.jsonl, in its order. */
-function* members(
-  rows: readonly Row[],
-  shape: readonly number[],
-  x: AsyncIterable<Uint8Array>,
-  adversarial: AsyncIterable<Uint8Array>,
-): Generator<Member> {
-  const n = rows.length;
-  const width = Math.max(1, ...new Set(rows.map(({ attack }) => attack.length)));
-  const letters = new Uint32Array(n * width);
-  rows.forEach(({ attack }, i) =>
-    letters.set(
-      Array.from(attack, (letter) => letter.codePointAt(0)!),
-      i * width,
-    ),
-  );
-  yield { name: 'x', dtype: '<f4', shape: [n, ...shape], data: x };
-  yield { name: 'x_adv', dtype: '<f4', shape: [n, ...shape], data: adversarial };
-  yield {
-    name: 'y',
-    dtype: '<i8',
-    shape: [n],
-    data: [bytesOf(BigInt64Array.from(rows, ({ label }) => BigInt(label)))],
-  };
-  yield { name: 'attack', dtype: `<U${width}`, shape: [n], data: [bytesOf(letters)] };
-  yield {
-    name: 'epsilon',
-    dtype: '<f8',
-    shape: [n],
-    data: [bytesOf(Float64Array.from(rows, ({ epsilon }) => epsilon))],
-  };
 }

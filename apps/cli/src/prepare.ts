@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import {
+  allows,
+  assemble,
+  type Assembled,
+  checkSamples,
+  type Dataset,
+  type Evasion,
+  type OpenModel,
+  parseOptions,
+  type Plan,
+  unexpected,
+} from '@gauntlet/core';
+import { nearest } from './discover.js';
+import type { Plugins } from './plugins.js';
+import type { AuditRequest, Setting } from './request.js';
+
+/** An audit that is checked and ready to run. */
+export interface Prepared {
+  readonly assembled: Assembled;
+  /** How the data set was read. */
+  readonly source: { readonly use: string; readonly options: unknown };
+  /** What the user should know about the model. */
+  readonly notices: readonly string[];
+  close(): Promise<void>;
+}
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Finds the plugins, opens the model and the data, and checks everything: nothing is written. */
+export async function prepare(request: AuditRequest, plugins: Plugins): Promise<Prepared> {
+  const candidates = await attacksOf(request, plugins);
+  await mustExist(request.model, 'a model file');
+  await mustExist(request.data, 'a data set');
+  const source = await plugins.dataset(request.data);
+  const settings = assignSettings(request.settings, [...candidates, source]);
+  const options = await parseOptions(source.options, settings.get(source.id) ?? {}, source.id);
+  const adapter = await plugins.adapter(request.model);
+
+  const notices: string[] = [];
+  const model = await adapter.open(request.model, {
+    bounds: request.bounds,
+    ...request.input,
+    onNotice: (notice) => notices.push(notice),
+  });
+  try {
+    const attacks = fitting(candidates, request, model, notices);
+    const { bounds } = request;
+    const dataset = await source.open(request.data, { bounds, shape: model.input.shape, options });
+    const plan = planOf(request, { dataset, attacks, settings, sha256: await sha256(request.model) });
+    const byId = new Map(attacks.map((attack) => [attack.id, attack]));
+    const assembled = await assemble(plan, { model, dataset, attack: (id) => byId.get(id) });
+    await checkSamples(assembled);
+    return { assembled, source: { use: source.id, options }, notices, close: () => model.close() };
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+}
+
+async function attacksOf({ attacks }: AuditRequest, plugins: Plugins): Promise<readonly Evasion[]> {
+  if (attacks === null) return plugins.attacks();
+  const named: Evasion[] = [];
+  for (const name of attacks) named.push(await plugins.attack(name));
+  return [...new Set(named)];
+}
+
+async function mustExist(path: string, expected: string): Promise<void> {
+  await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    const found = cause.code === 'ENOENT' ? 'no file' : `something that cannot be read (${cause.code})`;
+    throw unexpected({ found, at: path, expected, remedy: 'Check the path.' }, { cause });
+  });
+}
+
+/**
+ * Of the attacks that were named, all must work on the model; of those that are merely installed, the ones that work under the
+ * threat model are taken.
+ */
+function fitting(
+  candidates: readonly Evasion[],
+  { norm, attacks }: AuditRequest,
+  model: OpenModel,
+  notices: readonly string[],
+): readonly Evasion[] {
+  const inNorm = candidates.filter(({ norms }) => attacks !== null || norms.includes(norm));
+  const fit = inNorm.filter(({ access }) => allows(model.access, access));
+  if (fit.length > 0 && (attacks === null || fit.length === candidates.length)) return fit;
+  if (inNorm.length === 0) {
+    throw unexpected({
+      found: `norm ${norm}`,
+      at: '--norm',
+      expected: `a norm of an installed attack: ${[...new Set(candidates.flatMap(({ norms }) => norms))].join(', ')}`,
+      remedy: 'Name another norm, or install another attack.',
+    });
+  }
+  const refused = inNorm.filter((attack) => !fit.includes(attack));
+  const left = fit.map(({ id }) => id).join(', ');
+  throw unexpected({
+    found: `a model that offers ${model.access}`,
+    at: model.name,
+    expected: refused.map(({ id, access }) => `${access} for ${id}`).join(', '),
+    remedy: [
+      ...notices,
+      left === '' ? 'Name or install an attack that needs less with --attack.' : `Still runs: ${left}.`,
+    ].join(' '),
+    code: 'unsupported',
+  });
+}
+
+/** Options by plugin id. A setting names its plugin by the id or by its last part. */
+function assignSettings(
+  settings: readonly Setting[],
+  plugins: readonly { readonly id: string }[],
+): ReadonlyMap<string, Options> {
+  const assigned = new Map<string, Options>();
+  const short = (id: string) => id.replace(/^.*\//, '');
+  for (const { plugin, option, value } of settings) {
+    const owner = plugins.find(({ id }) => id === plugin || short(id) === plugin);
+    if (owner === undefined) {
+      const names = plugins.map(({ id }) => short(id));
+      const meant = nearest(plugin, names);
+      throw unexpected({
+        found: `plugin '${plugin}'`,
+        at: '--set',
+        expected: `one that takes part (${names.join(', ')})`,
+        remedy: meant === undefined ? 'Name one of these.' : `Did you mean ${meant}?`,
+      });
+    }
+    assigned.set(owner.id, { ...assigned.get(owner.id), [option]: value });
+  }
+  return assigned;
+}
+
+function planOf(
+  request: AuditRequest,
+  parts: {
+    dataset: Dataset;
+    attacks: readonly Evasion[];
+    settings: ReadonlyMap<string, Options>;
+    sha256: string;
+  },
+): Plan {
+  const { dataset, attacks, settings } = parts;
+  const samples = Math.min(request.limit, dataset.samples);
+  return {
+    model: { name: basename(request.model), sha256: parts.sha256 },
+    data: { name: dataset.name, fingerprint: dataset.fingerprint, samples },
+    threatModel: {
+      goal: request.goal,
+      confidence: 0,
+      access: 'gradients',
+      norm: request.norm,
+      epsilons: request.epsilons.map(({ value }) => value),
+      box: request.bounds,
+    },
+    attacks: attacks.map(({ id }) => ({ use: id, options: settings.get(id) ?? {} })),
+    restarts: request.restarts,
+    batchSize: request.batchSize,
+    seed: request.seed,
+  };
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
