@@ -1,21 +1,14 @@
-import type { Dim, Graph, NodeProto, TensorType } from '@gauntlet/onnx';
-import {
-  attributesOf,
-  BASE_OPSET,
-  fail,
-  isFloat,
-  nodePath,
-  numbersOf,
-  readsOf,
-  sortNodes,
-} from '@gauntlet/onnx';
+import type { Graph, NodeProto, TensorType } from '@gauntlet/onnx';
+import { BASE_OPSET, fail, isFloat, nodePath, sortNodes } from '@gauntlet/onnx';
 
 import { inferTypes } from './infer.js';
 import { createOps } from './ops.js';
-import type { Lowering, Rule, Site } from './rule.js';
-import { CUT, RULES } from './rules/index.js';
+import { ancestorsOf, influencedBy, readersOf } from './paths.js';
+import type { Lowering, Rule } from './rule.js';
+import { EXPANSIONS, RULES } from './rules/index.js';
+import type { SiteParts } from './site.js';
+import { fit, siteOf, valueOf } from './site.js';
 import type { Value } from './value.js';
-import { shown } from './value.js';
 
 /** What is differentiated, and by what. */
 export interface Differentiation {
@@ -48,11 +41,12 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
   }
   sortNodes(graph.proto);
   inferTypes(graph, shapes);
-  const ops = createOps(graph);
+  const ops = createOps(graph, shapes);
+  const value = (name: string, path: string): Value => valueOf(name, shapes, path);
+  expand(graph, options, { graph, ops, lowering, value });
   const nodes = [...graph.proto.node];
   const influenced = influencedBy(wrt, nodes, shapes);
   const readers = readersOf(nodes, [of, ...wrt]);
-  const value = (name: string, path: string): Value => valueOf(name, shapes, path);
   const target = value(of, `"${of}"`);
   if (!isFloat(target.dtype)) {
     fail(
@@ -96,39 +90,30 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
   return new Map(wrt.map((name) => [name, (settle(name) ?? ops.full(value(name, `"${name}"`), 0)).name]));
 }
 
-/** The tensors that a change of `wrt` can move smoothly: forward from `wrt`, through float tensors, up to ops whose derivative is zero. */
-function influencedBy(
-  wrt: readonly string[],
-  nodes: readonly NodeProto[],
-  shapes: ReadonlyMap<string, TensorType>,
-): ReadonlySet<string> {
-  const influenced = new Set(wrt);
+/** Writes out, on the paths from `wrt` to `of`, the nodes that have no rule of their own. */
+function expand(
+  graph: Graph,
+  { of, wrt, shapes }: Differentiation,
+  parts: Pick<SiteParts, 'graph' | 'ops' | 'lowering' | 'value'>,
+): void {
+  const nodes = [...graph.proto.node];
+  if (!nodes.some(expansionOf)) return;
+  const influenced = influencedBy(wrt, nodes, shapes);
+  const needed = ancestorsOf(of, nodes);
   for (const node of nodes) {
-    if (node.domain === '' && CUT.has(node.opType)) continue;
-    if (!readsOf(node).some((name) => influenced.has(name))) continue;
-    for (const name of node.output) {
-      const type = shapes.get(name);
-      if (name !== '' && (type === undefined || isFloat(type.dtype))) influenced.add(name);
-    }
+    const expansion = expansionOf(node);
+    if (!expansion || !node.output.some((name) => influenced.has(name) && needed.has(name))) continue;
+    const site = siteOf({ ...parts, node, path: nodePath(node), gradients: [], readers: new Map() });
+    graph.replace(
+      node,
+      expansion(site).map((output) => output?.name),
+    );
   }
-  return influenced;
+  sortNodes(graph.proto);
 }
 
-/** The nodes that read each tensor; an end of the walk counts as a reader that is no node. */
-function readersOf(
-  nodes: readonly NodeProto[],
-  ends: readonly string[],
-): ReadonlyMap<string, readonly (NodeProto | undefined)[]> {
-  const readers = new Map<string, (NodeProto | undefined)[]>(ends.map((name) => [name, [undefined]]));
-  for (const node of nodes) {
-    for (const name of readsOf(node)) {
-      const known = readers.get(name);
-      if (known === undefined) readers.set(name, [node]);
-      else known.push(node);
-    }
-  }
-  return readers;
-}
+const expansionOf = ({ domain, opType }: NodeProto) =>
+  domain === '' && Object.hasOwn(EXPANSIONS, opType) ? EXPANSIONS[opType] : undefined;
 
 function ruleOf(node: NodeProto, path: string): Rule {
   const rule = node.domain === '' && Object.hasOwn(RULES, node.opType) ? RULES[node.opType] : undefined;
@@ -137,103 +122,6 @@ function ruleOf(node: NodeProto, path: string): Rule {
   return fail(
     'no-rule',
     `Unexpected op ${op} at ${path}, expected one with a gradient rule. Use attacks that need scores or labels only, or export the model without this op.`,
-  );
-}
-
-interface SiteParts extends Pick<Site, 'node' | 'path' | 'graph' | 'ops' | 'lowering'> {
-  readonly gradients: readonly (Value | undefined)[];
-  readonly readers: ReadonlyMap<string, readonly (NodeProto | undefined)[]>;
-  value(name: string, path: string): Value;
-}
-
-function siteOf({ node, path, graph, ops, lowering, gradients, readers, value }: SiteParts): Site {
-  const has = (i: number) => node.input[i] !== undefined && node.input[i] !== '';
-  const x = (i: number) =>
-    has(i)
-      ? value(node.input[i]!, path)
-      : fail(
-          'bad-node',
-          `Unexpected missing input ${i} at ${path}, expected a tensor. Export the model again.`,
-        );
-  const y = (i = 0) =>
-    node.output[i]
-      ? value(node.output[i], path)
-      : fail(
-          'bad-node',
-          `Unexpected missing output ${i} at ${path}, expected a tensor. Export the model again.`,
-        );
-  const gradient = (i: number) => gradients[i] ?? ops.full(y(i), 0);
-  const refuse = (what: string): never =>
-    fail(
-      'no-rule',
-      `Unexpected ${what} at ${path}, expected a case with a gradient rule. Use attacks that need scores or labels only, or export the model without it.`,
-    );
-  return {
-    node,
-    path,
-    graph,
-    ops,
-    lowering,
-    attr: attributesOf(node),
-    get g() {
-      return gradient(0);
-    },
-    gradient,
-    reached: (i) => gradients[i] !== undefined,
-    has,
-    x,
-    y,
-    constant(i) {
-      if (!has(i)) return undefined;
-      const tensor = graph.value(node.input[i]!);
-      return tensor === undefined
-        ? refuse(`input "${node.input[i]}" that is computed at run time`)
-        : numbersOf(tensor);
-    },
-    reader(name) {
-      const all = readers.get(name) ?? [];
-      return all.length === 1 ? all[0] : undefined;
-    },
-    refuse,
-  };
-}
-
-/** Brings a gradient to the type of its tensor: sums over broadcast axes, widens smaller ones, and writes the shape down. */
-function fit(
-  gradient: Value,
-  like: Value,
-  { sum, reshape, expand, graph, cast }: Site['ops'],
-  path: string,
-): Value {
-  const extra = gradient.dims.length - like.dims.length;
-  const axes = gradient.dims.flatMap((dim, axis) => {
-    const wanted = like.dims[axis - extra];
-    return axis < extra || (wanted === 1 && dim !== 1) ? [axis] : [];
-  });
-  let fitted = sum(gradient, axes);
-  if (extra > 0) fitted = reshape(fitted, like);
-  if (extra < 0 || fitted.dims.some((dim, axis) => dim === 1 && like.dims[axis] !== 1))
-    fitted = expand(fitted, like);
-  fitted = cast(fitted, like.dtype);
-  // Names of unknown sizes are trusted: two names may stand for one size.
-  const differs = (dim: Dim, axis: number) =>
-    typeof dim === 'number' && typeof like.dims[axis] === 'number' && dim !== like.dims[axis];
-  if (fitted.dims.length !== like.dims.length || fitted.dims.some(differs)) {
-    fail(
-      'bad-shape',
-      `Unexpected shape ${shown(gradient.dims)} of a gradient at ${path}, expected ${shown(like.dims)}. Export the model again.`,
-    );
-  }
-  if (fitted.name !== like.name) graph.annotate(fitted.name, like);
-  return { ...like, name: fitted.name };
-}
-
-function valueOf(name: string, shapes: ReadonlyMap<string, TensorType>, path: string): Value {
-  const type = shapes.get(name);
-  if (type !== undefined) return { name, dtype: type.dtype, dims: type.dims };
-  return fail(
-    'unknown-shape',
-    `Unexpected tensor "${name}" of unknown shape at ${path}, expected a known one. Learn the shapes from a run, or add value_info to the model.`,
   );
 }
 

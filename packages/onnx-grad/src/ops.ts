@@ -1,4 +1,4 @@
-import type { AttributeValue, DType, Graph, Tensor, TensorType } from '@gauntlet/onnx';
+import type { AttributeValue, Dim, DType, Graph, Tensor, TensorType } from '@gauntlet/onnx';
 import { codeOf, fail, int64s, nodePath } from '@gauntlet/onnx';
 
 import { inferNode } from './infer.js';
@@ -13,8 +13,12 @@ type Attributes = Readonly<Record<string, AttributeValue>>;
 /** The vocabulary that gradient rules are written in: each word appends a node and gives its result with its type. */
 export type Ops = ReturnType<typeof createOps>;
 
-/** Binds the vocabulary to a graph. */
-export function createOps(graph: Graph) {
+/** Binds the vocabulary to a graph; the types of what it makes are added to the map. */
+export function createOps(graph: Graph, types: Map<string, TensorType>) {
+  const known = (name: string, dtype: DType, dims: readonly Dim[]): Value => {
+    types.set(name, { dtype, dims });
+    return { name, dtype, dims };
+  };
   const emit = (
     op: string,
     inputs: readonly (Value | undefined)[],
@@ -27,28 +31,12 @@ export function createOps(graph: Graph) {
       attributes,
     );
     const { dtype, dims } = type ?? typeOf(graph, name, inputs);
-    return { name, dtype, dims };
+    return known(name, dtype, dims);
   };
-  const constant = (tensor: Tensor): Value => ({
-    name: graph.constant(tensor),
-    dtype: tensor.dtype,
-    dims: tensor.dims,
-  });
-  const scalar = (value: number, dtype: DType): Value => ({
-    name: graph.scalar(dtype, value),
-    dtype,
-    dims: [],
-  });
-  const ints = (values: readonly number[]): Value => ({
-    name: graph.ints(values),
-    dtype: 'int64',
-    dims: [values.length],
-  });
-  const int = (value: number): Value => ({
-    name: graph.constant(int64s([value], [])),
-    dtype: 'int64',
-    dims: [],
-  });
+  const constant = (tensor: Tensor): Value => known(graph.constant(tensor), tensor.dtype, tensor.dims);
+  const scalar = (value: number, dtype: DType): Value => known(graph.scalar(dtype, value), dtype, []);
+  const ints = (values: readonly number[]): Value => known(graph.ints(values), 'int64', [values.length]);
+  const int = (value: number): Value => known(graph.constant(int64s([value], [])), 'int64', []);
   const both = (op: string) => (a: Operand, b: Operand) => {
     const dtype = typeof a === 'number' ? (b as Value).dtype : a.dtype;
     return emit(
@@ -79,15 +67,15 @@ export function createOps(graph: Graph) {
       op: string,
       inputs: readonly (Value | undefined)[],
       attributes: Attributes,
-      types: readonly TensorType[],
+      results: readonly TensorType[],
     ): Value[] => {
       const names = graph.nodes(
         op,
         inputs.map((input) => input?.name ?? ''),
-        types.length,
+        results.length,
         attributes,
       );
-      return types.map(({ dtype, dims }, i) => ({ name: names[i]!, dtype, dims }));
+      return results.map(({ dtype, dims }, i) => known(names[i]!, dtype, dims));
     },
     add: both('Add'),
     sub: both('Sub'),

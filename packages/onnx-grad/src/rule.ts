@@ -43,3 +43,6 @@ export type Rule = (site: Site) => readonly ((() => Value) | undefined)[];
 
 /** Rules by op name. */
 export type Rules = Readonly<Record<string, Rule>>;
+
+/** Writes a node out in ops that have rules: its outputs, undefined for those that nothing uses. */
+export type Expansion = (site: Site) => readonly (Value | undefined)[];

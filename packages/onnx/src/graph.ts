@@ -151,6 +151,18 @@ export class Graph {
     this.proto.valueInfo.push(writeValueInfo(name, dtype, dims));
   }
 
+  /** Takes a node out and lets other tensors stand for its outputs. */
+  replace(node: NodeProto, outputs: readonly (string | undefined)[]): void {
+    this.proto.node.splice(this.proto.node.indexOf(node), 1);
+    node.output.forEach((name, i) => {
+      const source = outputs[i];
+      if (name === '' || source === undefined) return;
+      const copy = create(NodeProtoSchema, { opType: 'Identity', input: [source], output: [name] });
+      this.proto.node.push(copy);
+      this.#producers.set(name, copy);
+    });
+  }
+
   /** The name of an optional output of a node, which is added if the node does not have it yet. */
   addOutput(node: NodeProto, at: number): string {
     while (node.output.length <= at) node.output.push('');

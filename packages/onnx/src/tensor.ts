@@ -16,7 +16,7 @@ type Numbers =
   | BigInt64Array
   | BigUint64Array;
 
-type NumbersConstructor = { new (length: number): Numbers; new (buffer: ArrayBuffer): Numbers };
+type NumbersConstructor = { new (length: number): Numbers };
 
 interface Layout {
   readonly code: TensorProto_DataType;

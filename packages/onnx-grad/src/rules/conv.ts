@@ -23,7 +23,7 @@ const conv: Rule = (site) => {
   );
   return [
     () => spread(site, g, weights, window, group, x(0)),
-    () => weightGradient(site, window, group),
+    () => weightGradient(site, x(0), g, window, group),
     () =>
       ops.sum(
         g,
@@ -35,22 +35,19 @@ const conv: Rule = (site) => {
 
 /**
  * The gradient of the weights is itself a convolution: samples become channels, channels become samples, strides and dilations
- * change places. With G groups: x [N, G C, ...] -> [C, G N, ...], g [N, G O, ...] -> [G O, N, ...]; result [C, G O, ...kernel].
+ * change places. With G groups: images [N, G C, ...] -> [C, G N, ...], windows [N, G O, ...] -> [G O, N, ...]; result [C, G O, ...kernel].
  */
-function weightGradient(site: Site, window: Window, group: number): Value {
-  const { x, g, ops } = site;
-  const weights = x(1);
+function weightGradient(site: Site, images: Value, windows: Value, window: Window, group: number): Value {
+  const { ops } = site;
   const { kernel, strides, dilations, begins, ends } = window;
-  const rank = kernel.length;
-  const spatial = Array.from({ length: rank }, (_, i) => i + 2);
-  const images = group === 1 ? ops.transpose(x(0), [1, 0, ...spatial]) : byGroup(site, x(0), group);
-  const windows = ops.transpose(g, [1, 0, ...spatial]);
-  const sizes = kernel.map((size) => size);
+  const spatial = kernel.map((_, i) => i + 2);
+  const turned = group === 1 ? ops.transpose(images, [1, 0, ...spatial]) : byGroup(site, images, group);
+  const dims = site.x(1).dims;
   const found = ops.emit(
     'Conv',
-    [images, windows],
+    [turned, ops.transpose(windows, [1, 0, ...spatial])],
     { group, strides: dilations, dilations: strides, pads: [...begins, ...ends] },
-    { dtype: g.dtype, dims: [weights.dims[1]!, weights.dims[0]!, ...sizes] },
+    { dtype: images.dtype, dims: [dims[1]!, dims[0]!, ...kernel] },
   );
   // Where the stride leaves a remainder, the result is longer than the kernel.
   const cropped = spatial.reduce((value, axis, i) => ops.slice(value, axis, 0, kernel[i]!), found);
@@ -82,5 +79,48 @@ function byGroup({ ops, path }: Site, x: Value, group: number): Value {
   );
 }
 
+/** A transposed convolution passes gradients back as the convolution it transposes. */
+const convTranspose: Rule = (site) => {
+  const { x, y, g, attr, path, ops } = site;
+  const weights = x(1);
+  const group = attr.int('group', 1);
+  const kernel = weights.dims.slice(2).map((size) => fixed(size, path));
+  const window = transposedWindow(site, kernel);
+  const { strides, dilations, begins, ends } = window;
+  return [
+    () => {
+      const attributes = { kernel_shape: kernel, strides, dilations, group, pads: [...begins, ...ends] };
+      return ops.emit('Conv', [g, weights], attributes, { dtype: g.dtype, dims: x(0).dims });
+    },
+    () => weightGradient(site, g, x(0), window, group),
+    () =>
+      ops.sum(
+        g,
+        [...y().dims.keys()].filter((axis) => axis !== 1),
+        false,
+      ),
+  ];
+};
+
+/** The window of a ConvTranspose: auto_pad and output_shape set the padding from the size of the output. */
+function transposedWindow(site: Site, kernel: readonly number[]): Window {
+  const { attr, x, y, path } = site;
+  const auto = attr.string('auto_pad', 'NOTSET');
+  const named = auto === 'SAME_UPPER' || auto === 'SAME_LOWER';
+  const window = windowOf(site, kernel, !named && !attr.has('output_shape'));
+  if (!named && !attr.has('output_shape')) return window;
+  const more = attr.ints('output_padding', []);
+  const totals = kernel.map((size, i) => {
+    const [input, output] = [fixed(x(0).dims[i + 2]!, path), fixed(y().dims[i + 2]!, path)];
+    const reach = (size - 1) * window.dilations[i]! + 1;
+    return Math.max(0, window.strides[i]! * (input - 1) + (more[i] ?? 0) + reach - output);
+  });
+  const small = totals.map((total) => Math.floor(total / 2));
+  const large = totals.map((total, i) => total - small[i]!);
+  return auto === 'SAME_UPPER'
+    ? { ...window, begins: small, ends: large }
+    : { ...window, begins: large, ends: small };
+}
+
 /** Convolutions. */
-export const convolutions: Rules = { Conv: conv };
+export const convolutions: Rules = { Conv: conv, ConvTranspose: convTranspose };

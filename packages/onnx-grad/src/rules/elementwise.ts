@@ -35,6 +35,14 @@ export const elementwise: Rules = {
       () => where(equal(base, 0), 0, mul(g, mul(y(), log(base)))),
     ];
   },
+  // a - b * trunc(a / b); the integer form is cut by its type.
+  Mod: ({ x, g, ops: { mul, neg, div, sign, abs, emit } }) => [
+    () => g,
+    () => {
+      const ratio = div(x(0), x(1));
+      return neg(mul(g, mul(sign(ratio), emit('Floor', [abs(ratio)]))));
+    },
+  ],
   Min: extreme,
   Max: extreme,
   Sum: ({ node, g }) => node.input.map(() => () => g),

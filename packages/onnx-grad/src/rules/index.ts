@@ -1,18 +1,23 @@
-import type { Rules } from '../rule.js';
+import type { Expansion, Rules } from '../rule.js';
 import { activations } from './activations.js';
 import { convolutions } from './conv.js';
+import { contractions } from './einsum.js';
 import { elementwise } from './elementwise.js';
 import { picks } from './indexing.js';
 import { layouts } from './layout.js';
 import { products } from './matmul.js';
 import { normalisations } from './normalisation.js';
 import { pools } from './pool.js';
+import { recurrences } from './recurrent.js';
 import { reductions } from './reduce.js';
+import { resamplings } from './resize.js';
 import { slices } from './slicing.js';
+import { trigonometry } from './trigonometry.js';
 
 /** Every op that gradients pass through. */
 export const RULES: Rules = {
   ...activations,
+  ...contractions,
   ...convolutions,
   ...elementwise,
   ...layouts,
@@ -21,8 +26,13 @@ export const RULES: Rules = {
   ...pools,
   ...products,
   ...reductions,
+  ...resamplings,
   ...slices,
+  ...trigonometry,
 };
+
+/** Ops that are written out in other ops before they are differentiated. */
+export const EXPANSIONS: Readonly<Record<string, Expansion>> = recurrences;
 
 /** Ops whose results do not move when their inputs do: gradients end here. */
 export const CUT: ReadonlySet<string> = new Set(

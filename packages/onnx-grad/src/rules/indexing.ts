@@ -1,4 +1,5 @@
-import type { Rule, Rules } from '../rule.js';
+import type { Rule, Rules, Site } from '../rule.js';
+import type { Value } from '../value.js';
 import { axisOf } from '../value.js';
 import { addAlong, place } from './placing.js';
 
@@ -25,5 +26,89 @@ const topK: Rule = ({ x, y, g, attr, ops: { emit, full } }) => [
   () => emit('ScatterElements', [full(x(0), 0), y(1), g], { axis: attr.int('axis', -1) }),
 ];
 
-/** Ops that pick elements. */
-export const picks: Rules = { Gather: gather, GatherElements: gatherElements, TopK: topK };
+/** Indices of a GatherND with the positions of its batch axes written out, so that ScatterND understands them. */
+function withBatches({ x, attr, ops }: Site): Value {
+  const indices = ops.cast(x(1), 'int64');
+  const batches = attr.int('batch_dims', 0);
+  const column = { name: '', dtype: 'int64' as const, dims: [...indices.dims.slice(0, -1), 1] };
+  const shape = (axis: number) => ops.emit('Gather', [ops.shape(indices), ops.ints([axis])]);
+  const places = Array.from({ length: batches }, (_, axis) => {
+    const count = ops.squeeze(shape(axis), [0]);
+    const positions = ops.emit(
+      'Range',
+      [ops.int(0), count, ops.int(1)],
+      {},
+      { dtype: 'int64', dims: [indices.dims[axis]!] },
+    );
+    const aligned = ops.unsqueeze(
+      positions,
+      [...column.dims.keys()].filter((i) => i !== axis),
+    );
+    // [1, .., batch, .., 1] -> the shape of the indices with one column
+    const like = ops.slice(indices, indices.dims.length - 1, 0, 1);
+    return ops.expand(aligned, like);
+  });
+  return ops.concat([...places, indices], indices.dims.length - 1);
+}
+
+const gatherNd: Rule = (site) => [
+  () => site.ops.scatterAdd('ScatterND', site.ops.full(site.x(0), 0), withBatches(site), site.g),
+];
+
+/** How one scatter op writes and reads. */
+interface Scatter {
+  write(data: Value, updates: Value, reduction: string): Value;
+  read(data: Value): Value;
+}
+
+/**
+ * none: what is overwritten gets nothing. add: both get all. mul: the product of the others. max, min: shared evenly among
+ * equal candidates, as torch.scatter_reduce has it.
+ */
+const scatter =
+  (scatterOf: (site: Site) => Scatter): Rule =>
+  (site) => {
+    const { x, y, g, attr, ops, refuse } = site;
+    const { mul, div, full, cast, equal } = ops;
+    const { write, read } = scatterOf(site);
+    const reduction = attr.string('reduction', 'none');
+    if (reduction === 'none') return [() => write(g, full(x(2), 0), 'none'), undefined, () => read(g)];
+    if (reduction === 'add') return [() => g, undefined, () => read(g)];
+    if (reduction === 'mul') {
+      return [() => mul(g, write(full(x(0), 1), x(2), 'mul')), undefined, () => div(read(mul(g, y())), x(2))];
+    }
+    if (reduction !== 'max' && reduction !== 'min') return refuse(`reduction "${reduction}"`);
+    const kept = () => cast(equal(x(0), y()), g.dtype);
+    const taken = () => cast(equal(x(2), read(y())), g.dtype);
+    const share = () => div(g, write(kept(), taken(), 'add'));
+    return [() => mul(share(), kept()), undefined, () => mul(read(share()), taken())];
+  };
+
+const scatterElements = scatter(({ x, attr, ops }) => {
+  const axis = attr.int('axis', 0);
+  return {
+    write: (data, updates, reduction) =>
+      reduction === 'add'
+        ? ops.scatterAdd('ScatterElements', data, x(1), updates, axis)
+        : ops.emit('ScatterElements', [data, x(1), updates], { axis, reduction }),
+    read: (data) => ops.emit('GatherElements', [data, x(1)], { axis }),
+  };
+});
+
+const scatterNd = scatter(({ x, ops }) => ({
+  write: (data, updates, reduction) =>
+    reduction === 'add'
+      ? ops.scatterAdd('ScatterND', data, x(1), updates)
+      : ops.emit('ScatterND', [data, x(1), updates], { reduction }),
+  read: (data) => ops.emit('GatherND', [data, x(1)], {}, x(2)),
+}));
+
+/** Ops that pick elements and put them somewhere. */
+export const picks: Rules = {
+  Gather: gather,
+  GatherElements: gatherElements,
+  GatherND: gatherNd,
+  ScatterElements: scatterElements,
+  ScatterND: scatterNd,
+  TopK: topK,
+};

@@ -109,10 +109,36 @@ const globalMaxPool: Rule = ({ x, g, path, ops }) => [
   },
 ];
 
+/** y = (sum |x|^p)^(1/p): the slope is sign(x) (|x| / y)^(p - 1), and 0 where y is. */
+const lpSlope = ({ ops }: Site, x: Value, p: number, perElement: Value): Value =>
+  ops.mul(perElement, ops.mul(ops.sign(x), p === 1 ? 1 : ops.pow(ops.abs(x), p - 1)));
+
+const lpShare = ({ ops, y, g, attr }: Site): Value => {
+  const p = attr.int('p', 2);
+  return p === 1 ? g : ops.where(ops.equal(y(), 0), 0, ops.div(g, ops.pow(y(), p - 1)));
+};
+
+const lpPool: Rule = (site) => [
+  () => {
+    const { x, attr, path, ops } = site;
+    const window = windowOf(site);
+    const channels = fixed(x(0).dims[1]!, path);
+    const whole = window.kernel.reduce((total, size) => total * size, 1);
+    const dims = [channels, 1, ...window.kernel];
+    const ones = ops.constant({ dtype: 'float32', dims, data: new Float32Array(channels * whole).fill(1) });
+    const shares = spread(site, lpShare(site), ops.cast(ones, x(0).dtype), window, channels, x(0));
+    return lpSlope(site, x(0), attr.int('p', 2), shares);
+  },
+];
+
+const globalLpPool: Rule = (site) => [() => lpSlope(site, site.x(0), site.attr.int('p', 2), lpShare(site))];
+
 /** Pools. */
 export const pools: Rules = {
   MaxPool: maxPool,
   AveragePool: averagePool,
   GlobalAveragePool: globalAveragePool,
   GlobalMaxPool: globalMaxPool,
+  LpPool: lpPool,
+  GlobalLpPool: globalLpPool,
 };

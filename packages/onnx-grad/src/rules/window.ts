@@ -14,10 +14,10 @@ export interface Window {
 }
 
 /**
- * Reads kernel_shape, strides, dilations, pads and auto_pad of a node. Throws `bad-attribute` on wrong lengths and values,
+ * Reads kernel_shape, strides, dilations, pads and auto_pad of a node; the padding only if `padded`. Throws `bad-attribute` on wrong lengths and values,
  * `bad-shape` on an input without spatial axes.
  */
-export function windowOf(site: Site, kernelShape?: readonly number[]): Window {
+export function windowOf(site: Site, kernelShape?: readonly number[], padded = true): Window {
   const { attr, path, x } = site;
   const rank = x(0).dims.length - 2;
   if (rank < 1)
@@ -41,7 +41,7 @@ export function windowOf(site: Site, kernelShape?: readonly number[]): Window {
   }
   const strides = list('strides', rank, 1, ones);
   const dilations = list('dilations', rank, 1, ones);
-  const auto = attr.string('auto_pad', 'NOTSET');
+  const auto = padded ? attr.string('auto_pad', 'NOTSET') : 'VALID';
   if (auto !== 'SAME_UPPER' && auto !== 'SAME_LOWER') {
     const pads =
       auto === 'VALID'

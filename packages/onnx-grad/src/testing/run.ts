@@ -1,5 +1,6 @@
 import type { ModelProto, Tensor, TensorType } from '@gauntlet/onnx';
 import { declaredTypes, numbersOf, writeModel, writeValueInfo } from '@gauntlet/onnx';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- helpers of tests are not built, and tests run graphs
 import * as ort from 'onnxruntime-node';
 
 /** Named tensors. */

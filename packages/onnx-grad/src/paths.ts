@@ -1,0 +1,47 @@
+import type { NodeProto, TensorType } from '@gauntlet/onnx';
+import { isFloat, readsOf } from '@gauntlet/onnx';
+
+import { CUT } from './rules/index.js';
+
+/** The tensors that a change of `wrt` can move smoothly: forward from `wrt`, through float tensors, up to ops whose derivative is zero. */
+export function influencedBy(
+  wrt: readonly string[],
+  nodes: readonly NodeProto[],
+  shapes: ReadonlyMap<string, TensorType>,
+): ReadonlySet<string> {
+  const influenced = new Set(wrt);
+  for (const node of nodes) {
+    if (node.domain === '' && CUT.has(node.opType)) continue;
+    if (!readsOf(node).some((name) => influenced.has(name))) continue;
+    for (const name of node.output) {
+      const type = shapes.get(name);
+      if (name !== '' && (type === undefined || isFloat(type.dtype))) influenced.add(name);
+    }
+  }
+  return influenced;
+}
+
+/** The nodes that read each tensor; an end of the walk counts as a reader that is no node. */
+export function readersOf(
+  nodes: readonly NodeProto[],
+  ends: readonly string[],
+): ReadonlyMap<string, readonly (NodeProto | undefined)[]> {
+  const readers = new Map<string, (NodeProto | undefined)[]>(ends.map((name) => [name, [undefined]]));
+  for (const node of nodes) {
+    for (const name of readsOf(node)) {
+      const known = readers.get(name);
+      if (known === undefined) readers.set(name, [node]);
+      else known.push(node);
+    }
+  }
+  return readers;
+}
+
+/** The tensors that `of` is computed from, itself included. Nodes must be sorted. */
+export function ancestorsOf(of: string, nodes: readonly NodeProto[]): ReadonlySet<string> {
+  const needed = new Set([of]);
+  for (const node of nodes.toReversed()) {
+    if (node.output.some((name) => needed.has(name))) for (const name of readsOf(node)) needed.add(name);
+  }
+  return needed;
+}
