@@ -92,7 +92,7 @@ export function createPlugins(cwd: string): Plugins {
       if (found !== undefined) return found;
       const onnx = extname(path).toLowerCase() === '.onnx';
       throw unexpected({
-        found: `a model file of the kind '${extname(path)}'`,
+        found: `model file of the kind '${extname(path)}'`,
         at: path,
         expected: `one that an installed adapter opens (${list(of('adapter').map(({ short }) => short))})`,
         remedy: onnx
@@ -105,7 +105,7 @@ export function createPlugins(cwd: string): Plugins {
       if (found !== undefined) return found;
       const folder = (await stat(path)).isDirectory();
       throw unexpected({
-        found: folder ? 'a folder' : `a file of the kind '${extname(path)}'`,
+        found: folder ? 'folder' : `file of the kind '${extname(path)}'`,
         at: path,
         expected: `data that an installed plugin opens (${list(of('dataset').map(({ short }) => short))})`,
         remedy: folder

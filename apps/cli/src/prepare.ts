@@ -70,7 +70,7 @@ async function attacksOf({ attacks }: AuditRequest, plugins: Plugins): Promise<r
 
 async function mustExist(path: string, expected: string): Promise<void> {
   await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    const found = cause.code === 'ENOENT' ? 'no file' : `something that cannot be read (${cause.code})`;
+    const found = cause.code === 'ENOENT' ? 'missing file' : `unreadable path (${cause.code})`;
     throw unexpected({ found, at: path, expected, remedy: 'Check the path.' }, { cause });
   });
 }
@@ -99,7 +99,7 @@ function fitting(
   const refused = inNorm.filter((attack) => !fit.includes(attack));
   const left = fit.map(({ id }) => id).join(', ');
   throw unexpected({
-    found: `a model that offers ${model.access}`,
+    found: `model that offers ${model.access}`,
     at: model.name,
     expected: refused.map(({ id, access }) => `${access} for ${id}`).join(', '),
     remedy: [

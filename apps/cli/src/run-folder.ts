@@ -131,7 +131,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     if (code === 'ENOENT') return [];
     throw unexpected(
       {
-        found: code === 'ENOTDIR' ? 'a file' : `a folder that cannot be read (${code})`,
+        found: code === 'ENOTDIR' ? 'file' : `folder that cannot be read (${code})`,
         at: folder,
         expected: 'a folder for the results',
         remedy: 'Name another folder with --out.',
@@ -181,7 +181,7 @@ function parseLines<T>(text: string, path: string): T[] {
     } catch (cause) {
       throw unexpected(
         {
-          found: 'a damaged line',
+          found: 'damaged line',
           at: `line ${i + 1} of ${path}`,
           expected: 'what an unfinished run left',
           remedy: 'Start the run again with --overwrite.',

@@ -37,7 +37,7 @@ export async function openImages(
 const unreadable = (path: string, cause: unknown) =>
   unexpected(
     {
-      found: 'a damaged image',
+      found: 'damaged image',
       at: path,
       expected: 'a whole PNG or JPEG file',
       remedy: 'Mend or remove the file.',
@@ -75,7 +75,7 @@ async function decode(
     });
   if (info.height !== height || info.width !== width) {
     throw unexpected({
-      found: `an image of ${info.width} x ${info.height} pixels`,
+      found: `image of ${info.width} x ${info.height} pixels`,
       at: path,
       expected: `${width} x ${height}, as the model takes`,
       remedy:

@@ -99,7 +99,7 @@ function readList(text: string, at: string): readonly { readonly file?: string; 
   } catch (cause) {
     throw unexpected(
       {
-        found: `a list that cannot be read (${(cause as Error).message})`,
+        found: `list that cannot be read (${(cause as Error).message})`,
         at,
         expected: 'comma-separated values with the columns file and label',
         remedy: 'Save it again with the header file,label.',

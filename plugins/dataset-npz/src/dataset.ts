@@ -21,9 +21,9 @@ export async function openNpz(
 ): Promise<Dataset> {
   return withFile(path, async (file) => {
     const name = basename(path);
-    const zip = await openZip(file, name);
-    const x = await find(zip, names.x, name, SAMPLES, 'float16, float32, float64 or uint8');
-    const y = await find(zip, names.y, name, LABELS, 'integers');
+    const zip = await openZip(file, path);
+    const x = await find(zip, names.x, path, SAMPLES, 'float16, float32, float64 or uint8');
+    const y = await find(zip, names.y, path, LABELS, 'integers');
     const [samples = 0, ...shape] = x.npy.shape;
     if (shape.length === 0) {
       throw unexpected({
@@ -60,7 +60,7 @@ async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>):
   const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
     throw unexpected(
       {
-        found: cause.code === 'ENOENT' ? 'no file' : `a file that cannot be opened (${cause.code})`,
+        found: cause.code === 'ENOENT' ? 'missing file' : `file that cannot be opened (${cause.code})`,
         at: path,
         expected: 'an .npz file',
         remedy: 'Check the path.',
@@ -94,7 +94,7 @@ async function find(
   if (entry === undefined) {
     const held = zip.entries.map(({ name }) => name.replace(/\.npy$/, '')).slice(0, 8);
     throw unexpected({
-      found: `no array '${array}'`,
+      found: `missing array '${array}'`,
       at: file,
       expected: `'${array}' among ${held.length === 0 ? 'its arrays, of which it has none' : `its arrays (${held.join(', ')})`}`,
       remedy:

@@ -41,13 +41,13 @@ export function parseHeader(head: Buffer, at: string): Npy {
   }
   const from = version === 1 ? 10 : 12;
   const start = from + (version === 1 ? head.readUInt16LE(8) : head.readUInt32LE(8));
-  if (start > LONGEST_HEADER || start > head.length) throw broken('a header that is cut off or far too long');
+  if (start > LONGEST_HEADER || start > head.length) throw broken('header that is cut off or far too long');
 
   const text = head.toString(version === 3 ? 'utf8' : 'latin1', from, start);
   const descr = /'descr'\s*:\s*'([<>|=]?)(\w+)'/.exec(text);
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(text);
   const dims = /'shape'\s*:\s*\(([\d\s,L]*)\)/.exec(text);
-  if (order === null || dims === null) throw broken('a header that cannot be read');
+  if (order === null || dims === null) throw broken('header that cannot be read');
   const shape = (dims[1]!.match(/\d+/g) ?? []).map(Number);
   const count = shape.reduce((product, n) => product * n, 1);
   if (!Number.isSafeInteger(count)) throw broken(`shape [${shape}]`);

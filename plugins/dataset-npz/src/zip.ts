@@ -38,21 +38,21 @@ export async function openZip(file: FileHandle, name: string): Promise<Zip> {
     unexpected({ found, at: name, expected: 'a whole .npz file', remedy: 'Copy or save the file again.' });
   const { size } = await file.stat();
   const read = async (from: number, length: number): Promise<Buffer> => {
-    if (!(from >= 0 && from + length <= size)) throw broken('a file that is cut off');
+    if (!(from >= 0 && from + length <= size)) throw broken('file that is cut off');
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
-    if (bytesRead < length) throw broken('a file that is cut off');
+    if (bytesRead < length) throw broken('file that is cut off');
     return buffer;
   };
 
   const directory = await findDirectory(read, size, broken);
-  if (directory.length > LARGEST_DIRECTORY) throw broken('an archive with far too many files');
+  if (directory.length > LARGEST_DIRECTORY) throw broken('archive with far too many files');
   const central = await read(directory.start, directory.length);
   const entries: Entry[] = [];
   for (let at = 0; at + 46 <= central.length && central.readUInt32LE(at) === CENTRAL;) {
     const { entry, length } = parseEntry(central, at);
     at += length;
     const local = await read(entry.start, 30);
-    if (local.readUInt32LE(0) !== LOCAL) throw broken('a damaged archive');
+    if (local.readUInt32LE(0) !== LOCAL) throw broken('damaged archive');
     entries.push({ ...entry, start: entry.start + 30 + local.readUInt16LE(26) + local.readUInt16LE(28) });
   }
 
@@ -104,9 +104,9 @@ async function findDirectory(
   if (at < 0) throw broken('bytes that are not a zip archive, or a file that is cut off');
   const start = tail.readUInt32LE(at + 16);
   if (start !== 0xffffffff) return { start, length: tail.readUInt32LE(at + 12) };
-  if (at < 20) throw broken('a damaged archive');
+  if (at < 20) throw broken('damaged archive');
   const end = await read(Number(tail.readBigUInt64LE(at - 12)), 56);
-  if (end.readUInt32LE(0) !== END64) throw broken('a damaged archive');
+  if (end.readUInt32LE(0) !== END64) throw broken('damaged archive');
   return { start: Number(end.readBigUInt64LE(48)), length: Number(end.readBigUInt64LE(40)) };
 }
 
