@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type Dataset, type DatasetSettings, unexpected } from '@gauntlet/core';
 import { row, tensor } from '@gauntlet/tensor';
-import sharp from 'sharp';
+import sharp, { type ResizeOptions } from 'sharp';
 import { type ImageFile, listImages } from './files.js';
 import type { ImageOptions } from './index.js';
 import { type Layout, layoutOf, place } from './layout.js';
@@ -63,16 +63,7 @@ async function decode(
   { height, width }: Layout,
   resize: ImageOptions['resize'],
 ): Promise<Uint8Array> {
-  let image = open(await readFile(path))
-    .removeAlpha()
-    .toColourspace('srgb');
-  if (resize !== 'none') image = image.resize({ width, height, fit: resize });
-  const { data, info } = await image
-    .raw()
-    .toBuffer({ resolveWithObject: true })
-    .catch((cause: unknown) => {
-      throw unreadable(path, cause);
-    });
+  const { data, info } = await pixels(path, resize === 'none' ? null : { width, height, fit: resize });
   if (info.height !== height || info.width !== width) {
     throw unexpected({
       found: `image of ${info.width} x ${info.height} pixels`,
@@ -83,6 +74,18 @@ async function decode(
     });
   }
   return info.channels === 3 ? data : repeated(data);
+}
+
+async function pixels(path: string, size: ResizeOptions | null) {
+  try {
+    const image = open(await readFile(path))
+      .removeAlpha()
+      .toColourspace('srgb');
+    const fitted = size === null ? image : image.resize(size);
+    return await fitted.raw().toBuffer({ resolveWithObject: true });
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
 }
 
 /** Grey as RGB. */

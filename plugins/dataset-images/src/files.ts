@@ -43,7 +43,7 @@ async function fromFolders(folder: string, classes: readonly string[]): Promise<
     // A class without images still counts: the ids of the others depend on it.
     if (files.length === 0) {
       throw unexpected({
-        found: 'no image',
+        found: 'missing images',
         at: join(folder, name),
         expected: 'PNG or JPEG images of this class',
         remedy: 'Add some, or remove the folder if it is no class.',
@@ -70,7 +70,7 @@ async function fromList(folder: string): Promise<readonly Named[]> {
     const line = `row ${i + 1} of ${at}`;
     const wrong = (found: string, expected: string) =>
       unexpected({ found, at: line, expected, remedy: 'Mend the row.' });
-    if (label === undefined || label === '') throw wrong('no label', 'a class id or name');
+    if (label === undefined || label === '') throw wrong('missing label', 'a class id or name');
     if (file === undefined || !isImage(file)) throw wrong(`file '${file}'`, 'a PNG or JPEG image');
     const path = await realpath(join(root, file)).catch(() => null);
     if (path === null) throw wrong(`file '${file}', which is not there`, 'an image in the folder');
