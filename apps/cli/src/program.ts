@@ -13,7 +13,8 @@ const EXAMPLES = `
 Examples:
   gauntlet audit model.onnx --data test.npz --epsilon 2/255,8/255
   gauntlet audit model.onnx --data test.npz --norm l2 --epsilon 0.5 --attack pgd --set pgd.steps=100
-  gauntlet audit model.onnx --data photos/ --epsilon 4/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225`;
+  gauntlet audit model.onnx --data photos/ --epsilon 4/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+`;
 
 /** The command line: what it takes, and which command answers. Commands are loaded when they are called. */
 export function createProgram(version: string, terminal: Terminal): Command {
@@ -35,7 +36,11 @@ export function createProgram(version: string, terminal: Terminal): Command {
     .requiredOption('--epsilon <list>', 'radii of the ball, in the units of x: 2/255,8/255')
     .option('--norm <norm>', 'how the perturbation is measured: l1, l2 or linf', 'linf')
     .option('--attack <list>', 'attacks by short name or package (default: all installed that fit)')
-    .option('--set <plugin.option=value>', 'set an option of an attack or data set; may be repeated', collect)
+    .option(
+      '--set <plugin.option=value>',
+      'set an option of an attack or data set, may be repeated; `gauntlet plugins --options` lists them',
+      collect,
+    )
     .option('--targeted <target>', 'drive towards a class: an id, next, random or least-likely')
     .option('--restarts <n>', 'runs of each attack with fresh randomness', '1')
     .option('--limit <n>', 'take the first n samples (default: all)')
@@ -61,6 +66,17 @@ export function createProgram(version: string, terminal: Terminal): Command {
       const request = parseRequest(model, raw);
       const { audit } = await import('./commands/audit.js');
       await audit(request, version, terminal);
+    });
+
+  program
+    .command('plugins')
+    .description('list the installed plugins with kind, access, norms and version')
+    .option('--options', 'with the options that --set knows')
+    .option('--json', 'print the list as JSON')
+    .option('--verbose', 'print the stack trace of an error')
+    .action(async ({ json = false, options = false }: { json?: boolean; options?: boolean }) => {
+      const { listPlugins } = await import('./commands/plugins.js');
+      await listPlugins({ json, options }, terminal);
     });
   return program;
 }

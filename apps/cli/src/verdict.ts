@@ -91,13 +91,13 @@ function align(table: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** Lines of at most `WIDTH` characters, broken between words. */
-export function wrap(text: string): string[] {
-  const lines: string[] = [''];
+/** Lines of at most `WIDTH` characters, broken between words, each after the indent. */
+export function wrap(text: string, indent = ''): string[] {
+  const lines: string[] = [];
   for (const word of text.split(' ')) {
-    const line = lines.at(-1)!;
-    if (line !== '' && line.length + 1 + word.length > WIDTH) lines.push(word);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > WIDTH) lines.push(indent + word);
+    else lines[lines.length - 1] = `${line} ${word}`;
   }
   return lines;
 }

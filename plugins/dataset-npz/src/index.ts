@@ -5,7 +5,7 @@ import { openNpz } from './dataset.js';
 export { formatHeader, type Dtype } from './npy.js';
 export { type Member, writeNpz } from './write.js';
 
-const options = z.object({
+const options = z.strictObject({
   x: z.string().min(1).default('x').describe('name of the array of samples'),
   y: z.string().min(1).default('y').describe('name of the array of labels'),
 });

@@ -1,0 +1,94 @@
+import type { AuditJson } from './audit-json.js';
+import { renderVerdict, seconds, WIDTH, wrap } from './verdict.js';
+
+const plain = { bold: String, dim: String, red: String, green: String };
+
+const audit: AuditJson = {
+  model: { name: 'digits.onnx', sha256: '0'.repeat(64) },
+  data: { name: 'digits.npz', samples: 200 },
+  seed: 3,
+  clean: { accuracy: 0.965 },
+  threatModel: {
+    words: 'The attacker knows everything.',
+    goal: { kind: 'untargeted' },
+    confidence: 0,
+    access: 'gradients',
+    norm: 'linf',
+    epsilons: [8 / 255, 0.1],
+    box: [0, 1],
+  },
+  results: [
+    {
+      attack: 'attack/pgd',
+      norm: 'linf',
+      epsilon: 8 / 255,
+      options: {},
+      robustAccuracy: 0.5,
+      interval: [0.42871234, 0.57131234],
+      successRate: 0.4,
+      distance: { median: 0.031372547, mean: 0.03, max: 0.032, count: 93 },
+      queries: 1234567,
+      gradients: 1,
+      seconds: 12.345,
+    },
+    {
+      attack: 'attack/pgd',
+      norm: 'linf',
+      epsilon: 0.1,
+      options: {},
+      robustAccuracy: null,
+      interval: [0, 1],
+      successRate: null,
+      distance: null,
+      queries: 0,
+      gradients: 0,
+      seconds: 0,
+    },
+  ],
+  worstCase: [
+    { norm: 'linf', epsilon: 8 / 255, robustAccuracy: 0.5, interval: [0.42871234, 0.57131234] },
+    { norm: 'linf', epsilon: 0.1, robustAccuracy: null, interval: [0, 1] },
+  ],
+  versions: {},
+};
+
+it('is a line per attack and epsilon, then the worst case', () => {
+  expect(renderVerdict(audit, [{ text: '8/255', value: 8 / 255 }], plain)).toBe(`\
+digits.onnx, 200 samples of digits.npz, seed 3
+The attacker knows everything.
+
+attack      epsilon  clean  robust   95% interval  median distance  broken    queries    time
+pgd           8/255  96.5%   50.0%  42.9% - 57.1%          0.03137      93  1,234,567  12.3 s
+pgd             0.1  96.5%       -  0.0% - 100.0%                -       0          0   0.0 s
+
+worst case    8/255  96.5%   50.0%  42.9% - 57.1%
+worst case      0.1  96.5%       -  0.0% - 100.0%
+
+Robust: classified correctly and not broken. The interval is the error of sampling only; an attack
+that was not run may do better.`);
+});
+
+it('fits the terminal', () => {
+  const lines = renderVerdict(audit, [], plain).split('\n');
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(WIDTH);
+});
+
+it.each([
+  [0, '0.0 s'],
+  [99.94, '99.9 s'],
+  [100, '2 min'],
+  [3600, '60 min'],
+  [36_000, '10.0 h'],
+])('%p seconds are %p', (value, expected) => {
+  expect(seconds(value)).toBe(expected);
+});
+
+it('wraps between words, and leaves long words whole', () => {
+  const word = 'x'.repeat(60);
+  expect(wrap(`${word} ${word} a ${'y'.repeat(150)} b`, '  ')).toEqual([
+    `  ${word}`,
+    `  ${word} a`,
+    `  ${'y'.repeat(150)}`,
+    '  b',
+  ]);
+});
