@@ -26,12 +26,32 @@ export function axesOf(axes: readonly number[], rank: number, path: string): num
   );
 }
 
-/** A size that must be known while the graph is built. Throws `unknown-shape` when it is symbolic. */
+// A single axis or a constant beyond these is damage or a trap, not a classifier.
+const LONGEST_AXIS = 2 ** 24;
+const LARGEST_CONSTANT = 2 ** 28;
+
+/** A size that must be known while the graph is built. Throws `unknown-shape` when it is symbolic, `bad-shape` when it is absurd. */
 export function fixed(dim: Dim, path: string): number {
-  if (typeof dim === 'number') return dim;
+  if (typeof dim === 'string') {
+    return fail(
+      'unknown-shape',
+      `Unexpected dynamic size "${dim}" at ${path}, expected a size that is known beforehand. Export the model with a fixed shape, or use attacks that need scores or labels only.`,
+    );
+  }
+  if (dim <= LONGEST_AXIS) return dim;
   return fail(
-    'unknown-shape',
-    `Unexpected dynamic size "${dim}" at ${path}, expected a size that is known beforehand. Export the model with a fixed shape, or use attacks that need scores or labels only.`,
+    'bad-shape',
+    `Unexpected size ${dim} at ${path}, expected at most ${LONGEST_AXIS}. Export the model again.`,
+  );
+}
+
+/** How many elements a constant of this shape has. Throws `bad-shape` when it could not be held in memory. */
+export function elements(dims: readonly number[], path: string): number {
+  const count = dims.reduce((total, dim) => total * dim, 1);
+  if (count <= LARGEST_CONSTANT) return count;
+  return fail(
+    'bad-shape',
+    `Unexpected constant of shape ${shown(dims)} at ${path}, expected at most ${LARGEST_CONSTANT} elements. Export the model again.`,
   );
 }
 

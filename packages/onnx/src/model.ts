@@ -67,7 +67,8 @@ function decode(bytes: Uint8Array): ModelProto {
     return fromBinary(ModelProtoSchema, bytes);
   } catch (cause) {
     if (cause instanceof OnnxError) throw cause;
-    const cut = cause instanceof Error && /EOF|out of range|bounds/i.test(cause.message);
+    // Writers put ir_version first: a file that starts otherwise was never a model.
+    const cut = bytes[0] === 0x08 && cause instanceof Error && /EOF|out of range|bounds/i.test(cause.message);
     return cut
       ? fail(
           'truncated',

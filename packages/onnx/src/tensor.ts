@@ -215,14 +215,19 @@ export function numbersOf(tensor: Tensor): number[] {
   return Array.from(data as ArrayLike<number | bigint>, (entry) => decode(entry as number));
 }
 
-/** int64 from a number; the largest int64 (which stands for "to the end") is not a number, so what lies beyond is brought back. */
+/** int64 from a number; the largest int64 (which stands for "to the end") is not a number, so what lies beyond is brought back. Throws `bad-tensor` on fractions. */
 export function toInt64(value: number): bigint {
   if (value >= 2 ** 63) return 2n ** 63n - 1n;
-  return value <= -(2 ** 63) ? -(2n ** 63n) : BigInt(value);
+  if (value <= -(2 ** 63)) return -(2n ** 63n);
+  if (Number.isInteger(value)) return BigInt(value);
+  return fail(
+    'bad-tensor',
+    `Unexpected number ${value} among int64 numbers, expected an integer. Export the model again.`,
+  );
 }
 
 function entryOf(dtype: DType, value: number): number | bigint {
-  if (dtype === 'int64' || dtype === 'uint64') return BigInt(value);
+  if (dtype === 'int64' || dtype === 'uint64') return toInt64(value);
   if (dtype === 'float16') return toFloat16(value);
   return dtype === 'bfloat16' ? toBfloat16(value) : value;
 }

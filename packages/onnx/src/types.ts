@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 
+import { fail } from './errors.js';
 import type { GraphProto, ModelProto, TypeProto, ValueInfoProto } from './onnx_pb.js';
 import { ValueInfoProtoSchema } from './onnx_pb.js';
 import type { DType } from './tensor.js';
@@ -55,8 +56,16 @@ function typeOf(type: TypeProto | undefined, name: string): TensorType | undefin
   const dtype = dtypeOf(elemType);
   if (dtype === undefined || shape === undefined) return undefined;
   const dims = shape.dim.map(({ value }, axis): Dim => {
-    if (value.case === 'dimValue' && value.value >= 0n) return Number(value.value);
+    if (value.case === 'dimValue' && value.value >= 0n) return sizeOf(value.value, name);
     return value.case === 'dimParam' && value.value !== '' ? value.value : `${name}.${axis}`;
   });
   return { dtype, dims };
+}
+
+function sizeOf(value: bigint, name: string): number {
+  if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+  return fail(
+    'bad-shape',
+    `Unexpected dimension ${value} at tensor "${name}", expected a smaller one. Export the model again.`,
+  );
 }

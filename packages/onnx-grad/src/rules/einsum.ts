@@ -2,7 +2,7 @@ import { fail } from '@gauntlet/onnx';
 
 import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
-import { fixed } from '../value.js';
+import { elements, fixed } from '../value.js';
 
 const LETTERS = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
 
@@ -75,7 +75,7 @@ const fixedSizes = (x: Value, term: string, path: string) =>
 
 /** A letter that a term repeats reads a diagonal; identity matrices put the gradient back on it. */
 function onDiagonal(
-  { ops }: Site,
+  { ops, path }: Site,
   value: Value,
   letters: string,
   term: string,
@@ -86,7 +86,9 @@ function onDiagonal(
   const target = [...term].map((letter, axis) => {
     if (term.indexOf(letter) === axis) return letter;
     const size = sizes.get(letter)!;
-    const identity = new Float32Array(size * size).map((_, at) => (at % (size + 1) === 0 ? 1 : 0));
+    const identity = new Float32Array(elements([size, size], path)).map((_, at) =>
+      at % (size + 1) === 0 ? 1 : 0,
+    );
     const [fresh = '?'] = free.splice(0, 1);
     const eye = ops.constant({ dtype: 'float32', dims: [size, size], data: identity });
     masks.push({ term: letter + fresh, value: ops.cast(eye, value.dtype) });

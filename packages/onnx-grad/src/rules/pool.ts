@@ -2,7 +2,7 @@ import { fail } from '@gauntlet/onnx';
 
 import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
-import { fixed } from '../value.js';
+import { elements, fixed } from '../value.js';
 import { whenPositive } from './masks.js';
 import { countAlong } from './reduce.js';
 import type { Window } from './window.js';
@@ -57,7 +57,7 @@ const averagePool: Rule = (site) => {
       const weights = ops.constant({
         dtype: 'float32',
         dims: [channels, 1, ...window.kernel],
-        data: new Float32Array(channels * whole).fill(even ? 1 / whole : 1),
+        data: new Float32Array(elements([channels, ...window.kernel], path)).fill(even ? 1 / whole : 1),
       });
       return spread(site, shared, ops.cast(weights, g.dtype), window, channels, x(0));
     },
@@ -71,6 +71,7 @@ function countsAlong(site: Site, window: Window, axis: number, padded: boolean):
   const [begin, end] = [window.begins[axis]!, window.ends[axis]!];
   if (begin === 0 && end === 0 && typeof g.dims[axis + 2] === 'string') return [kernel];
   const size = fixed(x(0).dims[axis + 2]!, path);
+  elements([fixed(g.dims[axis + 2]!, path), kernel], path);
   const [low, high] = padded ? [-begin, size + end] : [0, size];
   return Array.from({ length: fixed(g.dims[axis + 2]!, path) }, (_, i) => {
     const places = Array.from({ length: kernel }, (_, k) => i * stride - begin + k * dilation);
@@ -123,9 +124,12 @@ const lpPool: Rule = (site) => [
     const { x, attr, path, ops } = site;
     const window = windowOf(site);
     const channels = fixed(x(0).dims[1]!, path);
-    const whole = window.kernel.reduce((total, size) => total * size, 1);
     const dims = [channels, 1, ...window.kernel];
-    const ones = ops.constant({ dtype: 'float32', dims, data: new Float32Array(channels * whole).fill(1) });
+    const ones = ops.constant({
+      dtype: 'float32',
+      dims,
+      data: new Float32Array(elements(dims, path)).fill(1),
+    });
     const shares = spread(site, lpShare(site), ops.cast(ones, x(0).dtype), window, channels, x(0));
     return lpSlope(site, x(0), attr.int('p', 2), shares);
   },

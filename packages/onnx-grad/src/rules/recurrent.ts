@@ -4,6 +4,9 @@ import type { Expansion, Site } from '../rule.js';
 import type { Value } from '../value.js';
 import { fixed } from '../value.js';
 
+/** Every step becomes a dozen nodes. */
+const LONGEST_SEQUENCE = 4096;
+
 /** What one kind of recurrent cell does in one step. */
 interface Cell {
   /** Gates per hidden unit. */
@@ -136,6 +139,7 @@ function oneWay(site: Site, cell: Cell, d: number, reverse: boolean): { outputs:
   const { x, has, ops, path, node } = site;
   const hidden = fixed(x(2).dims.at(-1)!, path);
   const length = fixed(x(0).dims[0]!, path);
+  if (length > LONGEST_SEQUENCE) site.refuse(`sequence of ${length} steps`);
   const part = (i: number): Value | undefined =>
     has(i) ? ops.squeeze(ops.slice(x(i), 0, d, d + 1), [0]) : undefined;
   const [weights, recurrence, biases] = [part(1)!, part(2)!, part(3)];

@@ -2,7 +2,7 @@ import { fail } from '@gauntlet/onnx';
 
 import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
-import { axesOf, fixed } from '../value.js';
+import { axesOf, elements, fixed } from '../value.js';
 
 /** One axis of a Resize: out[i] = sum_j weights[i][j] in[j]. */
 interface Axis {
@@ -65,7 +65,7 @@ function cubic(at: number, a: number): Taps {
 }
 
 /** The weights of one axis as a matrix [output, input]. */
-function weightsOf({ attr, refuse }: Site, axis: Axis): Float32Array {
+function weightsOf({ attr, path, refuse }: Site, axis: Axis): Float32Array {
   const mode = attr.string('mode', 'nearest');
   const kind = attr.string('coordinate_transformation_mode', 'half_pixel');
   const coordinate = COORDINATES[kind] ?? refuse(`coordinate_transformation_mode "${kind}"`);
@@ -75,7 +75,7 @@ function weightsOf({ attr, refuse }: Site, axis: Axis): Float32Array {
   if (attr.int('antialias', 0) !== 0) refuse('antialias');
   const { input, output } = axis;
   const inside = (at: number) => Math.min(Math.max(at, 0), input - 1);
-  const weights = new Float32Array(output * input);
+  const weights = new Float32Array(elements([output, input], path));
   for (let i = 0; i < output; i++) {
     const at = coordinate(i, axis);
     // Outside the crop the result is a constant.

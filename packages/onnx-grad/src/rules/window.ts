@@ -24,7 +24,7 @@ export function windowOf(site: Site, kernelShape?: readonly number[], padded = t
     fail('bad-shape', `Unexpected rank ${rank + 2} at ${path}, expected at least 3. Export the model again.`);
   const list = (name: string, length: number, least: number, fallback: readonly number[]) => {
     const values = attr.ints(name, undefined) ?? [...fallback];
-    if (values.length === length && values.every((value) => value >= least && value <= 2 ** 31))
+    if (values.length === length && values.every((value) => value >= least && value <= 2 ** 20))
       return values;
     return fail(
       'bad-attribute',

@@ -1,0 +1,116 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { AttributeProto, ModelProto, NodeProto } from '@gauntlet/onnx';
+import { OnnxError, readModel, writeModel } from '@gauntlet/onnx';
+
+import { gradientModel } from './index.js';
+
+const FOLDER = join(import.meta.dirname, '../../../fixtures/ops');
+const files = existsSync(FOLDER) ? readdirSync(FOLDER).filter((file) => file.endsWith('.onnx')) : [];
+
+/** A small stream of random numbers (mulberry32). */
+function stream(seed: number) {
+  let state = seed;
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return { next, pick: <T>(values: readonly T[]): T => values[Math.floor(next() * values.length)]! };
+}
+
+type Random = ReturnType<typeof stream>;
+
+const ODD = [0n, 1n, -1n, 2n, 3n, 7n, -9n, 100n, 2n ** 31n, 2n ** 40n, -(2n ** 63n), 2n ** 63n - 1n];
+
+function bend(attribute: AttributeProto, random: Random): void {
+  const changes = [
+    () => (attribute.type = random.pick([1, 2, 3, 4, 5, 6, 7, 8])),
+    () => (attribute.i = random.pick(ODD)),
+    () => (attribute.f = random.pick([0, -1, NaN, Infinity, 1e38])),
+    () => (attribute.ints = attribute.ints.map(() => random.pick(ODD))),
+    () => attribute.ints.push(random.pick(ODD)),
+    () => (attribute.ints = []),
+    () =>
+      (attribute.s = new TextEncoder().encode(
+        random.pick(['', 'reflect', 'nonsense', 'ij,jk', 'SAME_UPPER']),
+      )),
+    () => (attribute.name = random.pick(['axis', 'axes', 'group', 'perm', 'mode'])),
+  ];
+  random.pick(changes)();
+}
+
+/** One change that keeps the file a valid protobuf. */
+function mutate(model: ModelProto, random: Random): void {
+  const graph = model.graph!;
+  const node: NodeProto = random.pick(graph.node);
+  const infos = [...graph.input, ...graph.output];
+  const shapes = infos.flatMap(({ type }) => (type?.value.case === 'tensorType' ? [type.value.value] : []));
+  const ops = [
+    'Conv',
+    'Slice',
+    'Pad',
+    'Gemm',
+    'Einsum',
+    'LSTM',
+    'Resize',
+    'Gather',
+    'Concat',
+    'MaxPool',
+    'Cast',
+  ];
+  const changes = [
+    () => node.attribute.length > 0 && bend(random.pick(node.attribute), random),
+    () => (node.attribute = node.attribute.filter(() => random.next() < 0.5)),
+    () => (node.opType = random.pick(ops)),
+    () => node.input.splice(Math.floor(random.next() * node.input.length), 1),
+    () =>
+      (node.input[Math.floor(random.next() * node.input.length)] = random.pick([
+        '',
+        'nowhere',
+        node.output[0] ?? 'y',
+      ])),
+    () => node.input.reverse(),
+    () => node.input.push(random.pick(node.input) ?? ''),
+    () => (node.output = random.next() < 0.5 ? [] : [...node.output, 'more']),
+    () => shapes.length > 0 && (random.pick(shapes).elemType = random.pick([0, 1, 6, 7, 8, 9, 10, 11, 99])),
+    () => shapes.length > 0 && random.pick(shapes).shape?.dim.pop(),
+    () => {
+      const dim = shapes.length > 0 ? (random.pick(shapes).shape?.dim ?? []) : [];
+      if (dim.length > 0) random.pick(dim).value = { case: 'dimValue', value: random.pick(ODD) };
+    },
+    () => {
+      const dim = shapes.length > 0 ? (random.pick(shapes).shape?.dim ?? []) : [];
+      if (dim.length > 0) random.pick(dim).value = { case: 'dimParam', value: 'K' };
+    },
+    () => graph.initializer.length > 0 && (random.pick(graph.initializer).dims = [random.pick(ODD)]),
+    () =>
+      graph.initializer.length > 0 &&
+      (random.pick(graph.initializer).dataType = random.pick([0, 1, 7, 10, 16, 99])),
+    () => graph.initializer.length > 0 && (random.pick(graph.initializer).rawData = new Uint8Array(3)),
+    () => (graph.node = [...graph.node, ...graph.node]),
+    () => (graph.output = []),
+  ];
+  random.pick(changes)();
+}
+
+test('a damaged graph gives a gradient graph or an OnnxError in one sentence, and nothing else', () => {
+  const random = stream(3);
+  const counts = { made: 0, refused: 0 };
+  for (let round = 0; round < 4000; round++) {
+    const file = random.pick(files);
+    const model = readModel(readFileSync(join(FOLDER, file)));
+    for (let times = 1 + Math.floor(random.next() * 3); times > 0; times--) mutate(model, random);
+    try {
+      writeModel(gradientModel(model));
+      counts.made++;
+    } catch (error) {
+      if (!(error instanceof OnnxError)) throw new Error(`round ${round}, ${file}`, { cause: error });
+      expect(error.message).toMatch(/^Unexpected .*, expected .*\. [A-Z][^\n]*\.$/);
+      counts.refused++;
+    }
+  }
+  expect(Math.min(counts.made, counts.refused)).toBeGreaterThan(500);
+});
