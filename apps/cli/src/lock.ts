@@ -19,7 +19,7 @@ export async function lock(path: string, folder: string): Promise<() => Promise<
 
 const taken = (folder: string, owner: number | undefined) =>
   unexpected({
-    found: `run that is under way${owner === undefined ? '' : ` in process ${owner}`}`,
+    found: `run under way${owner === undefined ? '' : ` in process ${owner}`}`,
     at: folder,
     expected: 'a folder that nobody writes to',
     remedy: 'Wait for it, or name another folder with --out.',

@@ -145,7 +145,7 @@ async function mustBeSame(folder: string, { name, plan }: RunSettings): Promise<
   const held = await readFile(join(folder, PLAN), 'utf8').catch(() => null);
   if (held === plan) return;
   throw unexpected({
-    found: 'another run',
+    found: 'other run',
     at: name,
     expected: 'a new folder, or one that this very command left',
     remedy: 'Name another folder with --out, or replace the run with --overwrite.',
