@@ -1,6 +1,6 @@
 import type { Goal, Loss, Term } from '@gauntlet/core';
 import { tensor } from '@gauntlet/tensor';
-import { crossEntropy, evaluateLoss, margin } from './index.js';
+import { crossEntropy, evaluateLoss, logOdds, margin } from './index.js';
 
 const scores = (...values: number[]) => tensor(Float32Array.from(values), [1, values.length]);
 const goal = (kind: Goal['kind'], label: number): Goal => ({
@@ -41,6 +41,21 @@ describe('cross-entropy', () => {
     const at = (by: number) =>
       evaluateLoss(crossEntropy(goal('untargeted', 1)), scores(...z.map((v) => v + by)));
     expect(at(shift).loss[0]).toBeCloseTo(at(0).loss[0]!, 4);
+  });
+});
+
+describe('log-odds', () => {
+  it('have the direction of cross-entropy', () => {
+    const at = (loss: typeof logOdds) =>
+      evaluateLoss(loss(goal('untargeted', 1)), scores(1.5, -0.5, 0.25)).scoresGradient.data;
+    const ratios = at(logOdds).map((value, j) => value / at(crossEntropy)[j]!);
+    ratios.forEach((ratio) => expect(ratio).toBeCloseTo(ratios[0]!, 5));
+    expect(ratios[0]).toBeGreaterThan(0);
+  });
+
+  it('keep their gradient however confident the model is', () => {
+    const { scoresGradient } = evaluateLoss(logOdds(goal('untargeted', 0)), scores(1e4, 3, 3));
+    expect([...scoresGradient.data]).toEqual([-1, 0.5, 0.5]);
   });
 });
 

@@ -1,3 +1,3 @@
 /** What plugin authors share: losses as data, and their evaluation on the host. */
 export { evaluateLoss, type EvaluatedLoss } from './evaluate.js';
-export { crossEntropy, margin } from './losses.js';
+export { crossEntropy, logOdds, margin } from './losses.js';

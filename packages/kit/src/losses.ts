@@ -2,23 +2,28 @@ import type { Goal, Loss, Term } from '@gauntlet/core';
 
 const GOAL = 'goal';
 
+const AGAINST: Term = {
+  op: 'sub',
+  of: [
+    { op: 'logSumExpOther', class: GOAL },
+    { op: 'pick', class: GOAL },
+  ],
+};
+
 /**
- * Cross-entropy of the goal's class: to be left when untargeted, to be reached when targeted. An attack maximises it.
+ * The log-odds against the goal's class, logSumExp(others) - own: what a gradient attack climbs.
  *
- * It is written softplus(logSumExp(others) - own), which equals -log(softmax(scores)[own]). In this form its derivative keeps full
- * relative precision where the softmax rounds to 1, so confident models are attacked as well as hesitant ones.
+ * Cross-entropy is softplus of it, so both have one direction of steepest ascent, and an attack whose steps have a fixed length takes
+ * the same ones. But the gradient of cross-entropy vanishes with the softmax's saturation (it is exactly zero in float32 from a lead
+ * of about 104), and attacks that climb it stand still on confident models: the classic false robustness. This one never vanishes.
  */
-export const crossEntropy = (goal: Goal): Loss =>
-  towards(goal, {
-    op: 'softplus',
-    of: {
-      op: 'sub',
-      of: [
-        { op: 'logSumExpOther', class: GOAL },
-        { op: 'pick', class: GOAL },
-      ],
-    },
-  });
+export const logOdds = (goal: Goal): Loss => towards(goal, AGAINST);
+
+/**
+ * Cross-entropy of the goal's class, -log(softmax(scores)[own]), written softplus(logSumExp(others) - own): its derivative keeps full
+ * relative precision where the softmax rounds to 1.
+ */
+export const crossEntropy = (goal: Goal): Loss => towards(goal, { op: 'softplus', of: AGAINST });
 
 /** By how much the best other class leads the goal's class (Carlini and Wagner 2017, f6 without the clip); its negative when targeted. */
 export const margin = (goal: Goal): Loss =>

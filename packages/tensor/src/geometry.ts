@@ -1,6 +1,9 @@
 import type { BallNorm, Box } from './ball.js';
 import type { Stream } from './random.js';
 
+// A lookup of a global costs more than the arithmetic where code runs in a realm of its own, as under jest.
+const { abs, fround, log, max, min, sign, sqrt } = Math;
+
 /** The rows of a batch from entry `from` up to, but without, entry `to`: every function below works on one of them, in place. */
 interface Geometry {
   /** Moves a row of `points` to the nearest place that is at most `epsilon` from the centre and in the box. */
@@ -14,8 +17,8 @@ interface Geometry {
 /** What differs between norms. These loops run between any two model calls, so they allocate little and call nothing per entry. */
 export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, box: Box) => Geometry> = {
   linf(epsilon, centre, box) {
-    const lower = centre.map((c) => Math.max(box[0], atLeast(c - epsilon)));
-    const upper = centre.map((c) => Math.min(box[1], atMost(c + epsilon)));
+    const lower = centre.map((c) => max(box[0], atLeast(c - epsilon)));
+    const upper = centre.map((c) => min(box[1], atMost(c + epsilon)));
     return {
       project(points, from, to) {
         for (let i = from; i < to; i++) {
@@ -42,7 +45,7 @@ export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, 
       project(points, from, to) {
         const delta = displacement(points, centre, from, to);
         const caps = delta.map((d, i) => room(centre[from + i]!, d));
-        const scale = Math.min(1, scaleToLength(delta, caps, epsilon));
+        const scale = min(1, scaleToLength(delta, caps, epsilon));
         place(points, centre, from, to, (i) => cut(delta[i]! * scale, caps[i]!));
       },
       // The best step is clip(scale * gradient): what the box takes from one entry goes to the others.
@@ -59,7 +62,7 @@ export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, 
       sample(points, random, from, to) {
         const direction = new Float64Array(to - from).map(() => random.normal());
         const radius = epsilon * random.uniform() ** (1 / direction.length);
-        const scale = radius / Math.sqrt(direction.reduce((sum, d) => sum + d * d, 0));
+        const scale = radius / sqrt(direction.reduce((sum, d) => sum + d * d, 0));
         for (let i = from; i < to; i++) points[i] = points[i]! + direction[i - from]! * scale;
       },
     };
@@ -74,8 +77,8 @@ export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, 
         const caps = delta.map((d, i) => room(centre[from + i]!, d));
         const threshold = thresholdToLength(delta, caps, epsilon);
         place(points, centre, from, to, (i) => {
-          const kept = Math.max(Math.abs(delta[i]!) - threshold, 0);
-          return cut(Math.sign(delta[i]!) * kept, caps[i]!);
+          const kept = max(abs(delta[i]!) - threshold, 0);
+          return cut(sign(delta[i]!) * kept, caps[i]!);
         });
       },
       // The best step spends its length on the entries of largest gradient, each as far as the box lets it go.
@@ -83,15 +86,15 @@ export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, 
         let left = length;
         for (const i of steepestFirst(gradient, from, to, (i) => room(points[i]!, gradient[i]!) > 0)) {
           const g = gradient[i]!;
-          const spent = Math.min(room(points[i]!, g), left);
-          points[i] = points[i]! + Math.sign(g) * spent;
+          const spent = min(room(points[i]!, g), left);
+          points[i] = points[i]! + sign(g) * spent;
           left -= spent;
           if (left <= 0) return;
         }
       },
       // Exponential spacings: d of d + 1 normalised exponentials are uniform in the simplex; signs make it the ball.
       sample(points, random, from, to) {
-        const exponential = () => -Math.log(1 - random.uniform());
+        const exponential = () => -log(1 - random.uniform());
         const parts = new Float64Array(to - from).map(exponential);
         const sum = parts.reduce((total, part) => total + part, exponential());
         for (let i = from; i < to; i++) {
@@ -123,8 +126,8 @@ function normalised(gradient: Float32Array, from: number, to: number): Float64Ar
   let top = 0;
   for (let i = from; i < to; i++) {
     const g = gradient[i]!;
-    direction[i - from] = g === g ? Math.min(Math.max(g, -LARGEST), LARGEST) : 0;
-    top = Math.max(top, Math.abs(direction[i - from]!));
+    direction[i - from] = g === g ? min(max(g, -LARGEST), LARGEST) : 0;
+    top = max(top, abs(direction[i - from]!));
   }
   if (top > 0) for (let i = 0; i < direction.length; i++) direction[i] = direction[i]! / top;
   return direction;
@@ -143,11 +146,11 @@ function scaleToLength(direction: Float64Array, caps: Float64Array, length: numb
     for (let i = 0; i < direction.length; i++) {
       const d = direction[i]!;
       const cap = caps[i]!;
-      if (Math.abs(d) * scale < cap) free += d * d;
+      if (abs(d) * scale < cap) free += d * d;
       else fixed += cap * cap;
     }
-    const next = Math.sqrt(Math.max(length * length - fixed, 0) / free);
-    if (!(next > scale * (1 + 1e-12)) || round === 100) return free === 0 ? Infinity : Math.max(scale, next);
+    const next = sqrt(max(length * length - fixed, 0) / free);
+    if (!(next > scale * (1 + 1e-12)) || round === 100) return free === 0 ? Infinity : max(scale, next);
     scale = next;
   }
 }
@@ -161,14 +164,14 @@ function thresholdToLength(delta: Float64Array, caps: Float64Array, length: numb
     let sum = 0;
     let falling = 0;
     for (let i = 0; i < delta.length; i++) {
-      const kept = Math.abs(delta[i]!) - threshold;
+      const kept = abs(delta[i]!) - threshold;
       if (kept > 0 && kept < caps[i]!) falling++;
-      if (kept > 0) sum += Math.min(kept, caps[i]!);
+      if (kept > 0) sum += min(kept, caps[i]!);
     }
     if (sum <= length) hi = threshold;
     else lo = threshold;
     if (sum <= length && (threshold === 0 || sum >= length * (1 - 1e-12))) break;
-    if (hi === Infinity) hi = delta.reduce((top, d) => Math.max(top, Math.abs(d)), 0);
+    if (hi === Infinity) hi = delta.reduce((top, d) => max(top, abs(d)), 0);
     const newton = threshold + (sum - length) / falling;
     threshold = newton > lo && newton < hi ? newton : (lo + hi) / 2;
   }
@@ -187,7 +190,7 @@ function* steepestFirst(
     let best = -1;
     let top = 0;
     for (let i = from; i < to; i++) {
-      const size = Math.abs(gradient[i]!);
+      const size = abs(gradient[i]!);
       if (size > top && open(i) && !taken.has(i)) [best, top] = [i, size];
     }
     if (best < 0) return;
@@ -195,8 +198,8 @@ function* steepestFirst(
     yield best;
   }
   const rest: number[] = [];
-  for (let i = from; i < to; i++) if (Math.abs(gradient[i]!) > 0 && open(i) && !taken.has(i)) rest.push(i);
-  yield* rest.sort((a, b) => Math.abs(gradient[b]!) - Math.abs(gradient[a]!) || a - b);
+  for (let i = from; i < to; i++) if (abs(gradient[i]!) > 0 && open(i) && !taken.has(i)) rest.push(i);
+  yield* rest.sort((a, b) => abs(gradient[b]!) - abs(gradient[a]!) || a - b);
 }
 
 /** Writes `centre + delta`, each entry rounded towards the centre, so that float32 carries nothing out of the ball. */
@@ -226,12 +229,12 @@ function neighbour(value: number, direction: 1 | -1): number {
 
 /** The largest float32 that is at most `value`. */
 function atMost(value: number): number {
-  const rounded = Math.fround(value);
+  const rounded = fround(value);
   return rounded > value ? neighbour(rounded, -1) : rounded;
 }
 
 /** The smallest float32 that is at least `value`. */
 function atLeast(value: number): number {
-  const rounded = Math.fround(value);
+  const rounded = fround(value);
   return rounded < value ? neighbour(rounded, 1) : rounded;
 }

@@ -163,6 +163,15 @@ export const attackChecks: Readonly<Record<string, (subject: Subject) => Promise
     );
   },
 
+  async 'is not fooled by large scores'(subject) {
+    const broken = async (scale: number) => count((await evade(task(subject, linearToy({ scale })))).reached);
+    const [plain, large] = [await broken(1), await broken(1000)];
+    ensure(
+      large >= plain - 1,
+      `Unexpected ${large} broken with scores times 1000, expected the ${plain} of the same model unscaled.`,
+    );
+  },
+
   async 'reaches targets, and leaves others alone'(subject) {
     const toy = curvedToy();
     const classes = toy.y.map((label) => (label + 1) % 4);

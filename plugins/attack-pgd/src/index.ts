@@ -1,10 +1,10 @@
 import { defineAttack } from '@gauntlet/core';
-import { crossEntropy } from '@gauntlet/kit';
+import { logOdds } from '@gauntlet/kit';
 import { z } from 'zod';
 
 /**
- * Projected gradient descent (Madry et al. 2018, section 2.1): steps of steepest ascent on the cross-entropy, each projected back on
- * ball and box, from a random start.
+ * Projected gradient descent (Madry et al. 2018, section 2.1): steps of steepest ascent, each projected back on ball and box,
+ * from a random start. It climbs the log-odds, which rise where cross-entropy does but never saturate.
  */
 export default defineAttack({
   id: 'attack/pgd',
@@ -20,7 +20,7 @@ export default defineAttack({
   async run({ model, x, goal, ball, options, random }) {
     let at = options.randomStart ? ball.sample(random) : x;
     for (let step = 0; step < options.steps; step++) {
-      const { gradient } = await model.gradient(at, crossEntropy(goal));
+      const { gradient } = await model.gradient(at, logOdds(goal));
       at = ball.step(at, gradient, options.stepSize);
     }
     return at;

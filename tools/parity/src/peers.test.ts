@@ -1,0 +1,76 @@
+import fgsm from '@gauntlet/attack-fgsm';
+import pgd from '@gauntlet/attack-pgd';
+import type { BallNorm } from '@gauntlet/tensor';
+import { broken, open, record, type Subject } from './subject.js';
+
+interface FgsmRecord {
+  readonly eps: number[];
+  readonly broken: Record<
+    'foolbox' | 'torchattacks' | 'art' | 'foolbox_float64' | 'torchattacks_float64',
+    number[][]
+  >;
+}
+
+type PgdRow = { readonly eps: number } & Partial<Record<'foolbox' | 'torchattacks' | 'art', number[]>>;
+
+interface PgdRecord {
+  readonly steps: number;
+  readonly samples: number;
+  readonly robust_accuracy: Record<BallNorm, PgdRow[]>;
+}
+
+describe.each([
+  ['the standard digit model', 'examples/digits/digits.onnx', ''],
+  ['the adversarially trained digit model', 'fixtures/models/digits-robust.onnx', 'robust-'],
+])('on %s', (_, path, prefix) => {
+  const recorded = {
+    fgsm: record<FgsmRecord>(`fixtures/peers/${prefix}fgsm.json`),
+    pgd: record<PgdRecord>(`fixtures/peers/${prefix}pgd.json`),
+  };
+  let subject: Subject;
+  beforeAll(async () => void (subject = await open(path, 'fixtures/digits/test500.npz')));
+  afterAll(() => subject.model.close());
+
+  it.each(recorded.fgsm.eps.map((epsilon, i) => [epsilon, i]))(
+    'FGSM at %p breaks the digits that Foolbox and torchattacks break in float64, to the last one',
+    async (epsilon, i) => {
+      const ours = await broken(subject, fgsm, { norm: 'linf', epsilon });
+      expect(ours).toEqual(recorded.fgsm.broken.foolbox_float64[i]);
+      expect(ours).toEqual(recorded.fgsm.broken.torchattacks_float64[i]);
+    },
+  );
+
+  it.each(recorded.fgsm.eps.slice(0, 3).map((epsilon, i) => [epsilon, i]))(
+    'FGSM at %p breaks the digits that Foolbox, torchattacks and ART break in float32, where no softmax saturates',
+    async (epsilon, i) => {
+      const ours = await broken(subject, fgsm, { norm: 'linf', epsilon });
+      for (const library of ['foolbox', 'torchattacks', 'art'] as const) {
+        expect(ours).toEqual(recorded.fgsm.broken[library][i]);
+      }
+    },
+  );
+
+  // The two largest radii of each norm; random starts differ, and their own seeds spread by up to three digits.
+  const rows = (['linf', 'l2', 'l1'] as const).flatMap((norm) =>
+    recorded.pgd.robust_accuracy[norm].slice(-2).map((row) => [norm, row.eps, row] as const),
+  );
+  const strongest = ({ foolbox, torchattacks, art }: PgdRow) =>
+    Math.min(...[foolbox, torchattacks, art].flatMap((accuracy) => accuracy ?? []));
+
+  it.each(rows)(
+    'PGD in %s at %p is no weaker than the strongest of them at equal steps',
+    async (norm, epsilon, row) => {
+      const { steps, samples } = recorded.pgd;
+      const options = { steps, stepSize: 2.5 / steps };
+      const held = samples - (await broken(subject, pgd, { norm, epsilon, options })).length;
+      expect(held).toBeLessThanOrEqual(Math.round(strongest(row) * samples) + 3);
+    },
+  );
+
+  it('PGD with its default options is as strong', async () => {
+    const row = recorded.pgd.robust_accuracy.linf[2]!;
+    const held =
+      recorded.pgd.samples - (await broken(subject, pgd, { norm: 'linf', epsilon: row.eps })).length;
+    expect(held).toBeLessThanOrEqual(Math.round(strongest(row) * recorded.pgd.samples) + 3);
+  });
+});
