@@ -32,10 +32,17 @@ export function atPath<T>(path: string, read: () => T): T {
     return read();
   } catch (cause) {
     if (cause instanceof GauntletError || !(cause instanceof Error) || !('code' in cause)) throw cause;
-    const named = cause.message.replace('the model file', path);
-    const message = named === cause.message ? `${path}: ${named}` : named;
-    throw new GauntletError(cause.code === 'no-rule' ? 'unsupported' : 'input', message, { cause });
+    throw new GauntletError(cause.code === 'no-rule' ? 'unsupported' : 'input', naming(path, cause.message), {
+      cause,
+    });
   }
+}
+
+/** A sentence of the ONNX reader, which knows no file names. */
+function naming(path: string, sentence: string): string {
+  if (sentence.includes('at the model')) return sentence.replace(/at the model( file)?/, `at ${path}`);
+  const [found = '', ...rest] = sentence.split(', expected');
+  return [`${found} ${found.includes(' at ') ? 'of' : 'at'} ${path}`, ...rest].join(', expected');
 }
 
 async function sizeOf(path: string): Promise<number> {

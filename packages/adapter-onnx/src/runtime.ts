@@ -87,6 +87,8 @@ function firstLine(cause: unknown): string {
   const line = message
     .replace(/\s+/g, ' ')
     .replace(/(?:\/[\w.+-]+)+\.(?:cc|h):\d+ /g, '')
+    .replace(/[\w:<>,&*\s]*onnxruntime::[\w:~<>]+\([^)]*\)(?: const)? /g, '')
+    .replace(/Non-zero status code returned while running (\S+) node\. Name:'([^']*)' /, '$1 "$2": ')
     .trim();
   return line.length > 240 ? `${line.slice(0, 240)}...` : line.replace(/\.$/, '');
 }

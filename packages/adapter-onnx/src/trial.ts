@@ -26,6 +26,8 @@ export interface Trial {
   prepare(path: string, settings: OpenOnnxSettings): Promise<Prepared>;
   /** How many processes have been started. */
   readonly started: number;
+  /** The id of the running process. */
+  readonly pid: number | undefined;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,9 @@ export async function openTrial(limits: TrialLimits = {}): Promise<Trial> {
     get started() {
       return started;
     },
+    get pid() {
+      return child?.pid;
+    },
     async prepare(path, asked) {
       // A function cannot be sent.
       const settings = { ...asked };
@@ -52,7 +57,7 @@ export async function openTrial(limits: TrialLimits = {}): Promise<Trial> {
         ({ size }) => size,
         () => 0,
       );
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+      if (child === undefined || child.killed || child.exitCode !== null || child.signalCode !== null) {
         child = start(folder, limits.memory ?? memoryFor(bytes));
         started++;
       }
