@@ -41,6 +41,7 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
   }
   sortNodes(graph.proto);
   inferTypes(graph, shapes);
+  graph.nameSizes(shapes);
   const ops = createOps(graph, shapes);
   const value = (name: string, path: string): Value => valueOf(name, shapes, path);
   expand(graph, options, { graph, ops, lowering, value });

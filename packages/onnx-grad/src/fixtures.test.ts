@@ -50,7 +50,7 @@ async function gradients(name: string, lowering: 'blocked' | 'plain') {
 }
 
 // Only masks are written in two ways.
-const masked = cases.filter((name) => /^(relu|clip|hardsigmoid|maxpool|graph)/.test(name));
+const masked = cases.filter((name) => /^(relu|clip|hardsigmoid|maxpool|conv|graph)/.test(name));
 const table = [
   ...cases.map((name) => [name, 'blocked'] as const),
   ...masked.map((name) => [name, 'plain'] as const),

@@ -35,6 +35,7 @@ export class Graph {
   readonly #constants = new Map<string, string>();
   readonly #producers = new Map<string, NodeProto>();
   readonly #typed = new Set<string>();
+  readonly #sizes = new Map<string, string>();
   readonly #initializers = new Map<string, TensorProto>();
   readonly #values = new Map<string, Tensor | undefined>();
 
@@ -144,11 +145,29 @@ export class Graph {
     return name;
   }
 
+  /**
+   * Takes over the caller's names of unknown sizes: what the graph's inputs call them (or are now told to call them) is what
+   * `annotate` writes, since runtimes compare the names.
+   */
+  nameSizes(types: ReadonlyMap<string, TensorType>): void {
+    for (const { name, type } of this.proto.input) {
+      if (type?.value.case !== 'tensorType') continue;
+      for (const [axis, { value }] of (type.value.value.shape?.dim ?? []).entries()) {
+        const wanted = types.get(name)?.dims[axis];
+        if (typeof wanted !== 'string') continue;
+        if (value.case === 'dimParam' && value.value !== '') this.#sizes.set(wanted, value.value);
+        else if (value.case !== 'dimValue')
+          type.value.value.shape!.dim[axis]!.value = { case: 'dimParam', value: wanted };
+      }
+    }
+  }
+
   /** Writes the type of an inner tensor down, for runtimes that cannot infer it; the first word stands. */
   annotate(name: string, { dtype, dims }: TensorType): void {
     if (!this.#producers.has(name) || this.#typed.has(name)) return;
     this.#typed.add(name);
-    this.proto.valueInfo.push(writeValueInfo(name, dtype, dims));
+    const named = dims.map((dim) => (typeof dim === 'string' ? (this.#sizes.get(dim) ?? dim) : dim));
+    this.proto.valueInfo.push(writeValueInfo(name, dtype, named));
   }
 
   /** Takes a node out and lets other tensors stand for its outputs. */

@@ -3,8 +3,9 @@ import { fail } from '@gauntlet/onnx';
 import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
 import { fixed } from '../value.js';
+import { inputGradient } from './conv-lowering.js';
 import type { Window } from './window.js';
-import { spread, windowOf } from './window.js';
+import { windowOf } from './window.js';
 
 const conv: Rule = (site) => {
   const { x, g, attr, path, ops } = site;
@@ -22,7 +23,7 @@ const conv: Rule = (site) => {
     weights.dims.slice(2).map((size) => fixed(size, path)),
   );
   return [
-    () => spread(site, g, weights, window, group, x(0)),
+    () => inputGradient({ site, window, group }),
     () => weightGradient(site, x(0), g, window, group),
     () =>
       ops.sum(

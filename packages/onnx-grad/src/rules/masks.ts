@@ -28,6 +28,7 @@ export function whenInside(site: Site, y: Value, low: number, high: number, g: V
     ];
     return bounds.length === 0 ? g : where(bounds.reduce(and), g, 0);
   }
+  if (low === 0) return mul(g, insideOf(ops, y, high));
   const above = low === -Infinity ? g : mul(g, steps(ops, y, STEEP_DIFFERENCE, -low));
   return high === Infinity ? above : mul(above, steps(ops, y, -STEEP_DIFFERENCE, -high));
 }
@@ -38,16 +39,29 @@ function hasBlocks({ dims }: Value): boolean {
 }
 
 /** clip(slope * (y + shift), 0, 1) as a depthwise 1x1 convolution that is fused with its Clip. */
-function steps({ emit, scalar, constant }: Site['ops'], y: Value, slope: number, shift: number): Value {
+function steps(ops: Site['ops'], y: Value, slope: number, shift: number): Value {
+  return clipped(ops, scaled(ops, y, slope, slope * shift), 0, 1);
+}
+
+/**
+ * 1 where 0 < y < high, 0 at both ends, for 0 <= y <= high: with a steep s, q = min(s^3 y, s high) is 0 at y = 0 and s high above it,
+ * and tanh(q - s y) is 0 at both ends and 1 between them. Both convolutions are fused with what follows.
+ */
+function insideOf(ops: Site['ops'], y: Value, high: number): Value {
+  const step = 2 ** 40;
+  const top = step * Math.fround(high);
+  const ceiling = clipped(ops, scaled(ops, y, STEEP / 4, 0), 0, top);
+  return ops.tanh(ops.add(scaled(ops, y, -step, 0), ceiling));
+}
+
+/** slope * y + bias as a depthwise 1x1 convolution. */
+function scaled({ emit, constant }: Site['ops'], y: Value, slope: number, bias: number): Value {
   const channels = y.dims[1] as number;
   const each = (value: number, dims: readonly number[]) =>
     constant({ dtype: 'float32', dims, data: new Float32Array(channels).fill(value) });
-  const bias = shift === 0 ? [] : [each(slope * shift, [channels])];
-  const scaled = emit(
-    'Conv',
-    [y, each(slope, [channels, 1, 1, 1]), ...bias],
-    { group: channels, kernel_shape: [1, 1] },
-    y,
-  );
-  return emit('Clip', [scaled, scalar(0, 'float32'), scalar(1, 'float32')]);
+  const inputs = [y, each(slope, [channels, 1, 1, 1]), ...(bias === 0 ? [] : [each(bias, [channels])])];
+  return emit('Conv', inputs, { group: channels, kernel_shape: [1, 1] }, y);
 }
+
+const clipped = ({ emit, scalar }: Site['ops'], x: Value, low: number, high: number): Value =>
+  emit('Clip', [x, scalar(low, 'float32'), scalar(high, 'float32')]);
