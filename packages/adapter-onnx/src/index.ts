@@ -7,6 +7,7 @@ export { type CompiledLoss } from './loss.js';
 export { type OpenOnnxSettings, openOnnx } from './open.js';
 export { prepare } from './prepare.js';
 export { type Prepared } from './prepared.js';
+export { loadRuntime, type Runtime } from './runtime.js';
 
 export default defineAdapter({
   id: 'adapter/onnx',
