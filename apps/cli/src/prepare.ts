@@ -92,23 +92,22 @@ function fitting(
     throw unexpected({
       found: `norm ${norm}`,
       at: '--norm',
-      expected: `a norm of an installed attack: ${[...new Set(candidates.flatMap(({ norms }) => norms))].join(', ')}`,
+      expected: `a norm of an installed attack: ${list([...new Set(candidates.flatMap(({ norms }) => norms))])}`,
       remedy: 'Name another norm, or install another attack.',
     });
   }
   const refused = inNorm.filter((attack) => !fit.includes(attack));
-  const left = fit.map(({ id }) => id).join(', ');
+  const left = fit.length === 0 ? 'No attack that is installed or named' : list(fit.map(({ id }) => id));
   throw unexpected({
     found: `model that offers ${model.access}`,
     at: model.name,
-    expected: refused.map(({ id, access }) => `${access} for ${id}`).join(', '),
-    remedy: [
-      ...notices,
-      left === '' ? 'Name or install an attack that needs less with --attack.' : `Still runs: ${left}.`,
-    ].join(' '),
+    expected: list(refused.map(({ id, access }) => `${access} for ${id}`)),
+    remedy: [...notices, `${left} can still run on it.`].join(' '),
     code: 'unsupported',
   });
 }
+
+const list = (words: readonly string[]) => words.join(', ');
 
 /** Options by plugin id. A setting names its plugin by the id or by its last part. */
 function assignSettings(

@@ -63,7 +63,7 @@ interface RunSettings {
  * @throws GauntletError `input` when the folder holds another run, unless `overwrite` is set.
  */
 export async function openRunFolder(folder: string, settings: RunSettings): Promise<RunFolder> {
-  const held = (await namesIn(folder)).filter((name) => OWN.includes(name));
+  const held = (await namesIn(folder, settings.name)).filter((name) => OWN.includes(name));
   const resumed = held.length > 0 && !settings.overwrite;
   if (resumed) await mustBeSame(folder, settings);
   await mkdir(folder, { recursive: true });
@@ -123,7 +123,7 @@ async function goOn(
   };
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
+async function namesIn(folder: string, name: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (cause) {
@@ -132,7 +132,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     throw unexpected(
       {
         found: code === 'ENOTDIR' ? 'file' : `folder that cannot be read (${code})`,
-        at: folder,
+        at: name,
         expected: 'a folder for the results',
         remedy: 'Name another folder with --out.',
       },

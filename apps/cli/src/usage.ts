@@ -1,7 +1,7 @@
 import type { CommanderError } from 'commander';
 import { unexpected } from '@gauntlet/core';
 
-const MEANT = /\(Did you mean (?:one of )?(.+)\?\)/;
+const MEANT = /\(Did you mean (.+)\?\)/;
 
 /** What commander objects to, by its code: what was found, and what was expected. */
 const OBJECTIONS: Record<string, (subject: string) => readonly [found: string, expected: string]> = {

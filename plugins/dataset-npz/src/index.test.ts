@@ -212,6 +212,7 @@ describe('the writer', () => {
     const numbers = new Uint8Array(Float32Array.from({ length: 24 }, (_, i) => i / 7).buffer);
     async function* pieces() {
       yield numbers.subarray(0, 10);
+      yield new Uint8Array();
       yield numbers.subarray(10);
     }
     const path = join(folder, 'written.npz');
@@ -227,6 +228,16 @@ describe('the writer', () => {
     const set = await open(path);
     const { x, y } = await set.batch(0, 4);
     expect([set.shape, new Uint8Array(x.data.buffer), [...y]]).toEqual([[2, 3], numbers, [1, 0, 2, 9]]);
+  });
+
+  it('writes arrays without numbers', async () => {
+    const path = join(folder, 'none.npz');
+    await writeNpz(path, [
+      { name: 'x', dtype: '<f4', shape: [0, 3], data: [] },
+      { name: 'y', dtype: '<i8', shape: [0], data: [new Uint8Array()] },
+    ]);
+    const set = await open(path);
+    expect([set.samples, set.shape, (await set.batch(0, 0)).x.shape]).toEqual([0, [3], [0, 3]]);
   });
 
   it.each([

@@ -1,7 +1,8 @@
 import { join, parse, resolve } from 'node:path';
-import { apply, type Assembled, GauntletError, shardCount } from '@gauntlet/core';
+import { apply, type Assembled, shardCount } from '@gauntlet/core';
 import pc from 'picocolors';
 import type { AuditJson } from '../audit-json.js';
+import { interrupted, untilAborted } from '../interrupt.js';
 import { createPlugins } from '../plugins.js';
 import { prepare } from '../prepare.js';
 import { showProgress } from '../progress.js';
@@ -77,25 +78,6 @@ async function runAll({ assembled, run, folder, versions }: Work, terminal: Term
   }
   await run.finish(verdict());
   return verdict();
-}
-
-const interrupted = (rest: string, cause?: unknown) =>
-  new GauntletError('interrupted', `Interrupted: ${rest}`, { cause });
-
-/** What `work` gives, unless the user has had enough before. */
-async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  let stop: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } catch (error) {
-    throw signal.aborted ? interrupted('nothing was written.', error) : error;
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }
 
 const timestamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '-');
