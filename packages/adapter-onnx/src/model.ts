@@ -51,13 +51,10 @@ export async function serve(
   const facts: ModelFacts = { name, input: { shape: input.shape, bounds }, classes, access: 'scores' };
   const scores = async (points: Tensor): Promise<Tensor> => {
     const [forward] = await session('', () => null);
-    const found = new Float32Array(rows(points) * classes);
-    for (const chunk of plan(prepared, points, 1)) {
-      const feeds = { [input.name]: pointsOf(runtime, chunk) };
-      const outputs = await forward.run(feeds, [prepared.scores]);
-      keep(found, classes, chunk, outputs[prepared.scores]);
-    }
-    return tensor(found, [rows(points), classes]);
+    const runs = await eachOf(plan(prepared, points, 1), (chunk) =>
+      forward.run({ [input.name]: pointsOf(runtime, chunk) }, [prepared.scores]),
+    );
+    return tensor(joined(runs, prepared.scores, classes), [rows(points), classes]);
   };
   const shared = {
     labels: async (points: Tensor) => argmax(await scores(points)),
@@ -77,26 +74,16 @@ export async function serve(
     );
     const { loss: lossName, gradient: gradientName } = graph!;
     const names = [prepared.scores, lossName, gradientName];
-    const count = rows(points);
-    const result = {
-      scores: new Float32Array(count * classes),
-      loss: new Float32Array(count),
-      gradient: new Float32Array(points.data.length),
-    };
-    for (const chunk of plan(prepared, points, BACKWARD)) {
-      const feeds = {
-        [input.name]: pointsOf(runtime, chunk),
-        ...lossFeeds(runtime, graph!, loss, chunk, at?.of),
-      };
-      const outputs = await native.run(feeds, names);
-      keep(result.scores, classes, chunk, outputs[prepared.scores]);
-      keep(result.loss, 1, chunk, outputs[lossName]);
-      keep(result.gradient, rowSize(points), chunk, outputs[gradientName]);
-    }
+    const runs = await eachOf(plan(prepared, points, BACKWARD), (chunk) =>
+      native.run(
+        { [input.name]: pointsOf(runtime, chunk), ...lossFeeds(runtime, graph!, loss, chunk, at?.of) },
+        names,
+      ),
+    );
     return {
-      scores: tensor(result.scores, [count, classes]),
-      loss: result.loss,
-      gradient: tensor(result.gradient, points.shape),
+      scores: tensor(joined(runs, prepared.scores, classes), [rows(points), classes]),
+      loss: joined(runs, lossName, 1),
+      gradient: tensor(joined(runs, gradientName, rowSize(points)), points.shape),
     };
   };
   return { ...facts, ...shared, access: 'gradients', gradient };
@@ -118,16 +105,30 @@ function plan(prepared: Prepared, points: Tensor, passes: number): Chunk[] {
 
 const pointsOf = ({ Tensor }: Runtime, { points }: Chunk) => new Tensor('float32', points.data, points.shape);
 
-/** Copies a run's output to where its chunk stands, without padding. */
-function keep(
-  into: Float32Array,
-  size: number,
-  { from, count }: Chunk,
-  output: Feeds[string] | undefined,
-): void {
-  const data = output!.data as Float32Array;
-  into.set(data.length === count * size ? data : data.subarray(0, count * size), from * size);
-  output!.dispose();
+/** A chunk and what its run gave. */
+type Run = readonly [Chunk, Feeds];
+
+async function eachOf(parts: readonly Chunk[], run: (chunk: Chunk) => Promise<Feeds>): Promise<Run[]> {
+  const runs: Run[] = [];
+  for (const part of parts) runs.push([part, await run(part)]);
+  return runs;
+}
+
+/** One output of all runs, without padding. The output of a single run is handed on as it is: copies cost as much as small models. */
+function joined(runs: readonly Run[], name: string, size: number): Float32Array {
+  const parts = runs.map(([{ count }, outputs]) => {
+    const data = outputs[name]!.data as Float32Array;
+    return data.length === count * size ? data : data.subarray(0, count * size);
+  });
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** The per-sample classes and numbers of a chunk's points; padding repeats the first. */
