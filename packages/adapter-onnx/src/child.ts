@@ -64,6 +64,8 @@ function describe(error: unknown, path: string) {
 }
 
 process.on('disconnect', () => process.exit());
+// Ctrl-C reaches the whole group: it is the parent who decides what becomes of the model.
+process.on('SIGINT', () => undefined);
 process.on('message', (question: Question) => {
   void answer(question).then((reply) => process.send!(reply));
 });
