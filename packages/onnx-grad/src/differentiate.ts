@@ -21,6 +21,8 @@ export interface Differentiation {
   /** Types of the graph's tensors; those that follow from others may be missing. New tensors are added. */
   readonly shapes: Map<string, TensorType>;
   readonly lowering?: Lowering;
+  /** How gradients pass QuantizeLinear: as if nothing were rounded, or not at all (the true derivative). Default: straight-through. */
+  readonly quantisation?: 'straight-through' | 'zero';
   /** What to do when nothing of `wrt` has a differentiable path to `of`: refuse, or give zeros. Default: refuse. */
   readonly unreached?: 'refuse' | 'zeros';
 }
@@ -46,7 +48,7 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
   const value = (name: string, path: string): Value => valueOf(name, shapes, path);
   expand(graph, options, { graph, ops, lowering, value });
   const nodes = [...graph.proto.node];
-  const influenced = influencedBy(wrt, nodes, shapes);
+  const influenced = influencedBy(wrt, nodes, shapes, throughOf(options));
   const readers = readersOf(nodes, [of, ...wrt]);
   const target = value(of, `"${of}"`);
   if (!isFloat(target.dtype)) {
@@ -94,12 +96,13 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
 /** Writes out, on the paths from `wrt` to `of`, the nodes that have no rule of their own. */
 function expand(
   graph: Graph,
-  { of, wrt, shapes }: Differentiation,
+  options: Differentiation,
   parts: Pick<SiteParts, 'graph' | 'ops' | 'lowering' | 'value'>,
 ): void {
+  const { of, wrt, shapes } = options;
   const nodes = [...graph.proto.node];
   if (!nodes.some(expansionOf)) return;
-  const influenced = influencedBy(wrt, nodes, shapes);
+  const influenced = influencedBy(wrt, nodes, shapes, throughOf(options));
   const needed = ancestorsOf(of, nodes);
   for (const node of nodes) {
     const expansion = expansionOf(node);
@@ -112,6 +115,9 @@ function expand(
   }
   sortNodes(graph.proto);
 }
+
+const throughOf = ({ quantisation = 'straight-through' }: Differentiation): ReadonlySet<string> =>
+  new Set(quantisation === 'zero' ? [] : ['QuantizeLinear']);
 
 const expansionOf = ({ domain, opType }: NodeProto) =>
   domain === '' && Object.hasOwn(EXPANSIONS, opType) ? EXPANSIONS[opType] : undefined;

@@ -1,19 +1,18 @@
 import type { ModelProto, TensorType } from '@gauntlet/onnx';
-import { copyModel, fail, Graph, isFloat, upgrade } from '@gauntlet/onnx';
+import { copyModel, fail, Graph, inline, isFloat, upgrade } from '@gauntlet/onnx';
 
+import type { Differentiation } from './differentiate.js';
 import { differentiate } from './differentiate.js';
 import { inferTypes } from './infer.js';
-import type { Lowering } from './rule.js';
 
 /** What to differentiate; the defaults suit a model with one input and one output. */
-export interface GradientOptions {
+export interface GradientOptions extends Pick<Differentiation, 'lowering' | 'quantisation' | 'unreached'> {
   /** The tensor to differentiate; the first output when left out. */
   readonly of?: string;
   /** Inputs or initialisers; the first float input when left out. */
   readonly wrt?: readonly string[];
   /** Types of inner tensors, where the file does not declare them. */
   readonly shapes?: ReadonlyMap<string, TensorType>;
-  readonly lowering?: Lowering;
 }
 
 /**
@@ -22,7 +21,7 @@ export interface GradientOptions {
  * Throws the OnnxErrors of `upgrade` and `differentiate`.
  */
 export function gradientModel(model: ModelProto, options: GradientOptions = {}): ModelProto {
-  const copy = upgrade(copyModel(model));
+  const copy = inline(upgrade(copyModel(model)));
   const graph = new Graph(copy);
   const types = new Map(options.shapes);
   inferTypes(graph, types);
@@ -40,13 +39,7 @@ export function gradientModel(model: ModelProto, options: GradientOptions = {}):
     );
   const seed = graph.input('cotangent', type.dtype, type.dims);
   types.set(seed, type);
-  const gradients = differentiate(graph, {
-    of,
-    wrt,
-    seed,
-    shapes: types,
-    ...(options.lowering === undefined ? {} : { lowering: options.lowering }),
-  });
+  const gradients = differentiate(graph, { ...options, of, wrt, seed, shapes: types });
   for (const [name, gradient] of gradients) {
     const { dtype, dims } = types.get(name)!;
     const [output] = graph.nodes('Identity', [gradient], 1, {}, { outputs: [`gradient:${name}`] });

@@ -260,6 +260,11 @@ const TABLE: Readonly<Record<string, Inference>> = Object.fromEntries([
   ...all('ReduceSumSquare ReduceLogSum ReduceLogSumExp', reduce),
   ...all('ArgMax ArgMin', argument),
   ['MatMul', matMul],
+  [
+    'QuantizeLinear',
+    ({ type, types }) => ({ dtype: types.length > 2 ? type(2).dtype : 'uint8', dims: type(0).dims }),
+  ],
+  ['DequantizeLinear', ({ type }) => ({ dtype: type(1).dtype, dims: type(0).dims })],
   ['Gemm', gemm],
   ['Gather', gather],
   ['GatherElements', ({ type }) => ({ dtype: type(0).dtype, dims: type(1).dims })],

@@ -3,11 +3,12 @@ import { isFloat, readsOf } from '@gauntlet/onnx';
 
 import { CUT } from './rules/index.js';
 
-/** The tensors that a change of `wrt` can move smoothly: forward from `wrt`, through float tensors, up to ops whose derivative is zero. */
+/** The tensors that a change of `wrt` can move smoothly: forward from `wrt`, through float tensors, up to ops whose derivative is zero. `through` names ops whose integers count as smooth. */
 export function influencedBy(
   wrt: readonly string[],
   nodes: readonly NodeProto[],
   shapes: ReadonlyMap<string, TensorType>,
+  through: ReadonlySet<string>,
 ): ReadonlySet<string> {
   const influenced = new Set(wrt);
   for (const node of nodes) {
@@ -15,7 +16,8 @@ export function influencedBy(
     if (!readsOf(node).some((name) => influenced.has(name))) continue;
     for (const name of node.output) {
       const type = shapes.get(name);
-      if (name !== '' && (type === undefined || isFloat(type.dtype))) influenced.add(name);
+      if (name !== '' && (type === undefined || isFloat(type.dtype) || through.has(node.opType)))
+        influenced.add(name);
     }
   }
   return influenced;

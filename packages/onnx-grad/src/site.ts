@@ -1,5 +1,5 @@
 import type { Dim, NodeProto, TensorType } from '@gauntlet/onnx';
-import { attributesOf, fail, numbersOf } from '@gauntlet/onnx';
+import { attributesOf, fail, isFloat, numbersOf } from '@gauntlet/onnx';
 
 import type { Site } from './rule.js';
 import type { Value } from './value.js';
@@ -81,7 +81,9 @@ export function fit(
   if (extra > 0) fitted = reshape(fitted, like);
   if (extra < 0 || fitted.dims.some((dim, axis) => dim === 1 && like.dims[axis] !== 1))
     fitted = expand(fitted, like);
-  fitted = cast(fitted, like.dtype);
+  // Integers that count as smooth have gradients in floats.
+  const dtype = isFloat(like.dtype) ? like.dtype : fitted.dtype;
+  fitted = cast(fitted, dtype);
   // Names of unknown sizes are trusted: two names may stand for one size.
   const differs = (dim: Dim, axis: number) =>
     typeof dim === 'number' && typeof like.dims[axis] === 'number' && dim !== like.dims[axis];
@@ -91,8 +93,9 @@ export function fit(
       `Unexpected shape ${shown(gradient.dims)} of a gradient at ${path}, expected ${shown(like.dims)}. Export the model again.`,
     );
   }
-  if (fitted.name !== like.name) graph.annotate(fitted.name, like);
-  return { ...like, name: fitted.name };
+  const type = { dtype, dims: like.dims };
+  graph.annotate(fitted.name, type);
+  return { ...type, name: fitted.name };
 }
 
 /** A tensor with its type. Throws `unknown-shape` if it has none. */

@@ -8,6 +8,7 @@ import { layouts } from './layout.js';
 import { products } from './matmul.js';
 import { normalisations } from './normalisation.js';
 import { pools } from './pool.js';
+import { quantisations } from './quantisation.js';
 import { recurrences } from './recurrent.js';
 import { reductions } from './reduce.js';
 import { resamplings } from './resize.js';
@@ -25,6 +26,7 @@ export const RULES: Rules = {
   ...picks,
   ...pools,
   ...products,
+  ...quantisations,
   ...reductions,
   ...resamplings,
   ...slices,

@@ -80,7 +80,9 @@ function phaseWeights(
           const row = (rh + pads[0]! - h) / stride - axes[0]!.least;
           const column = (rw + pads[1]! - w) / stride - axes[1]!.least;
           const to = (channel * phases + rh * stride + rw) * each + (o % each);
-          target[(to * eh + row) * ew + column] = (data as Float32Array)[((o * channels + c) * kh + h) * kw + w]!;
+          target[(to * eh + row) * ew + column] = (data as Float32Array)[
+            ((o * channels + c) * kh + h) * kw + w
+          ]!;
         }
       }
     }
@@ -89,4 +91,5 @@ function phaseWeights(
 }
 
 /** The phase that a tap serves: (r + pad - t) is a multiple of the stride. */
-const phaseOf = (tap: number, pad: number, stride: number): number => (((tap - pad) % stride) + stride) % stride;
+const phaseOf = (tap: number, pad: number, stride: number): number =>
+  (((tap - pad) % stride) + stride) % stride;

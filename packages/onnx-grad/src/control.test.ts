@@ -1,0 +1,136 @@
+import type { ModelProto } from '@gauntlet/onnx';
+import {
+  create,
+  FunctionProtoSchema,
+  Graph,
+  int64s,
+  readModel,
+  writeModel,
+  writeValueInfo,
+} from '@gauntlet/onnx';
+
+import { gradientModel } from './index.js';
+import { run } from './testing/run.js';
+
+const f32 = (...values: number[]) =>
+  ({ dtype: 'float32', dims: [values.length], data: Float32Array.from(values) }) as const;
+
+/** The output and its gradient at x, which must be the same before and after what is inside nodes is written out. */
+async function gradientAt(
+  model: ModelProto,
+  x: readonly number[],
+  options: Parameters<typeof gradientModel>[1] = {},
+) {
+  const feeds = new Map([
+    ['x', f32(...x)],
+    ['cotangent', f32(...x.map(() => 1))],
+  ]);
+  const before = await run(model, feeds, ['y']);
+  const after = await run(readModel(writeModel(gradientModel(model, options))), feeds);
+  expect([...after.get('y')!.data]).toEqual([...before.get('y')!.data]);
+  return [...(after.get('gradient:x')!.data as Float32Array)];
+}
+
+function model(build: (graph: Graph) => string, size = 2): ModelProto {
+  const graph = Graph.empty(18);
+  graph.input('x', 'float32', [size]);
+  graph.nodes('Identity', [build(graph)], 1, {}, { outputs: ['y'] });
+  graph.output('y', 'float32', [size]);
+  return graph.model;
+}
+
+/** A subgraph of one node. */
+function body(inputs: readonly string[], build: (graph: Graph) => readonly string[]) {
+  const graph = Graph.empty(18);
+  for (const name of inputs)
+    graph.proto.input.push(
+      writeValueInfo(name, name === 'round' ? 'int64' : name === 'go' ? 'bool' : 'float32', []),
+    );
+  for (const info of graph.proto.input.slice(2)) info.type = undefined;
+  graph.proto.output = build(graph).map((name) => writeValueInfo(name, name === 'go' ? 'bool' : 'float32'));
+  return { graph: graph.proto };
+}
+
+test('a function of the model is written out, with its attributes', async () => {
+  const made = model((graph) => graph.node('Scaled', ['x'], { factor: { float: 3 } }, { domain: 'own' }));
+  made.opsetImport.push({ ...made.opsetImport[0]!, domain: 'own', version: 1n });
+  const node = (opType: string, input: string[], output: string[]) => ({ opType, input, output });
+  made.functions.push(
+    create(FunctionProtoSchema, {
+      name: 'Scaled',
+      domain: 'own',
+      input: ['a'],
+      output: ['b'],
+      attribute: ['factor'],
+      opsetImport: [{ domain: '', version: 18n }],
+      node: [
+        {
+          ...node('Constant', [], ['c']),
+          attribute: [{ name: 'value_float', refAttrName: 'factor', type: 1 }],
+        },
+        node('Mul', ['a', 'c'], ['x']), // a name that the caller has too
+        node('Exp', ['x'], ['b']),
+      ],
+    }),
+  );
+  const gradient = await gradientAt(made, [0.5, -1]);
+  expect(gradient[0]).toBeCloseTo(3 * Math.exp(1.5), 4);
+  expect(gradient[1]).toBeCloseTo(3 * Math.exp(-3), 4);
+});
+
+test('a function that calls itself is refused', () => {
+  const made = model((graph) => graph.node('Again', ['x'], {}, { domain: 'own' }));
+  const again = { opType: 'Again', domain: 'own', input: ['a'], output: ['b'] };
+  made.functions.push(
+    create(FunctionProtoSchema, {
+      name: 'Again',
+      domain: 'own',
+      input: ['a'],
+      output: ['b'],
+      node: [again, again],
+    }),
+  );
+  expect(() => gradientModel(made)).toThrow('Unexpected nesting of 201 levels');
+});
+
+test.each([
+  [1, 2],
+  [0, -1],
+])('of a branch on the constant %d, the one taken is differentiated', async (flag, slope) => {
+  const made = model((graph) => {
+    const condition = graph.constant({ dtype: 'bool', dims: [], data: Uint8Array.of(flag) });
+    const twice = body([], (inner) => [inner.node('Add', ['x', 'x'])]);
+    const negative = body([], (inner) => [inner.node('Neg', ['x'])]);
+    return graph.node('If', [condition], { then_branch: twice, else_branch: negative });
+  });
+  expect(await gradientAt(made, [3, 4])).toEqual([slope, slope]);
+});
+
+test('a loop of a constant number of rounds is unrolled, with what it carries and what it collects', async () => {
+  const made = model((graph) => {
+    const step = body(['round', 'go', 'state'], (inner) => {
+      const next = inner.node('Mul', ['state', 'x']);
+      return ['go', next, inner.node('Identity', [next])];
+    });
+    const [state, all] = graph.nodes('Loop', [graph.constant(int64s([3], [])), '', 'x'], 2, { body: step });
+    return graph.node('Add', [state!, graph.node('ReduceSum', [all!, graph.ints([0])], { keepdims: 0 })]);
+  });
+  // y = 2 x^4 + x^3 + x^2
+  expect(await gradientAt(made, [2, -1])).toEqual([64 + 12 + 4, -8 + 3 - 2]);
+});
+
+test('quantisation is passed straight through within its range, or not at all', async () => {
+  const made = model((graph) => {
+    const [scale, zero] = [
+      graph.scalar('float32', 0.5),
+      graph.constant({ dtype: 'int8', dims: [], data: Int8Array.of(3) }),
+    ];
+    const quantised = graph.node('QuantizeLinear', [graph.node('Mul', ['x', 'x']), scale, zero]);
+    return graph.node('DequantizeLinear', [quantised, scale, zero]);
+  }, 3);
+  // 64 / 0.5 + 3 is above 127
+  expect(await gradientAt(made, [2.1, -3, 8])).toEqual([Math.fround(4.2), -6, 0]);
+  expect(() => gradientModel(made, { quantisation: 'zero' })).toThrow(
+    'expected a tensor that depends smoothly on "x"',
+  );
+});

@@ -1,0 +1,47 @@
+import { fail } from '@gauntlet/onnx';
+
+import type { Rule, Rules, Site } from '../rule.js';
+import type { Value } from '../value.js';
+import { axisOf } from '../value.js';
+
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  uint8: [0, 255],
+  int8: [-128, 127],
+  uint16: [0, 65535],
+  int16: [-32768, 32767],
+  uint4: [0, 15],
+  int4: [-8, 7],
+};
+
+/** Scale or zero point, lined up with the axis it belongs to. */
+function alongAxis({ x, attr, path, ops, refuse }: Site, i: number): Value {
+  const [value, rank] = [x(i), x(0).dims.length];
+  if (value.dims.length > 1) return refuse('quantisation in blocks');
+  if (value.dims.length === 0) return value;
+  const axis = axisOf(attr.int('axis', 1), rank, path);
+  return ops.unsqueeze(
+    value,
+    [...Array(rank).keys()].filter((at) => at !== axis),
+  );
+}
+
+/** Straight through: rounding counts as no change, and what was cut off at the ends of the range gets nothing. */
+const quantize: Rule = (site) => [
+  () => {
+    const { x, y, g, has, path, ops } = site;
+    const { emit, div, add, cast, where, and, greaterOrEqual, lessOrEqual } = ops;
+    const [low, high] =
+      RANGES[y().dtype] ??
+      fail('bad-type', `Unexpected ${y().dtype} at ${path}, expected integers. Export the model again.`);
+    const scale = alongAxis(site, 1);
+    const rounded = emit('Round', [div(x(0), scale)]);
+    const level = has(2) ? add(rounded, cast(alongAxis(site, 2), rounded.dtype)) : rounded;
+    return where(and(greaterOrEqual(level, low), lessOrEqual(level, high)), div(g, scale), 0);
+  },
+];
+
+/** y = (x - zero) * scale; the gradient of the integers is kept in floats. */
+const dequantize: Rule = (site) => [() => site.ops.mul(site.g, alongAxis(site, 1))];
+
+/** Quantisation as pairs of QuantizeLinear and DequantizeLinear. */
+export const quantisations: Rules = { QuantizeLinear: quantize, DequantizeLinear: dequantize };
