@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Row, worstCase } from '@gauntlet/core';
 import { argmax, distance, row, tensor, within } from '@gauntlet/tensor';
@@ -279,6 +279,49 @@ describe('an interrupted audit', () => {
       expect(readdirSync(join(user, out)).sort()).toEqual(readdirSync(join(user, 'straight')).sort());
     },
   );
+});
+
+describe("somebody else's attack", () => {
+  beforeAll(() => {
+    const folder = join(user, 'node_modules/gauntlet-attack-own');
+    mkdirSync(folder);
+    const manifest = {
+      name: 'gauntlet-attack-own',
+      version: '3.0.0',
+      type: 'module',
+      exports: { import: './main.js' },
+    };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
+    writeFileSync(
+      join(folder, 'main.js'),
+      `import { defineAttack } from '@gauntlet/core';
+       const validate = (value) => ({ value });
+       export default defineAttack({
+         id: 'attack/own', summary: 'Far away.', cites: [], access: 'scores', norms: ['linf'], finds: 'within-budget',
+         options: { '~standard': { version: 1, vendor: 'own', validate } },
+         async run({ x, options }) {
+           if (options.fail) throw new TypeError('no such thing');
+           return { data: x.data.map((value) => 9 - 18 * value), shape: x.shape };
+         },
+       });`,
+    );
+  });
+  const own = (...args: string[]) => audit('--epsilon', '0.3', '--limit', '20', '--attack', 'own', ...args);
+
+  it('runs when it is named, and its points are brought into ball and box', async () => {
+    expect(await own('--out', 'own')).toMatchObject({ status: 0, err: '' });
+    expect(auditOf('own').versions).toMatchObject({ 'gauntlet-attack-own': '3.0.0' });
+    const broken = rowsOf('own').filter(({ verdict }) => verdict === 'broken');
+    expect(broken.length).toBeGreaterThan(0);
+    expect(broken.every((one) => within(one.distance!.linf, 0.3))).toBe(true);
+  });
+
+  it('ends with exit code 70 when it fails, and what was finished stays', async () => {
+    const { status, out, err } = await own('--out', 'failed', '--set', 'own.fail=true');
+    expect({ status, out }).toEqual({ status: 70, out: '' });
+    expect(err).toMatch(/^gauntlet: Unexpected defect: no such thing\. Run again with --verbose [^\n]*\n$/);
+    expect(readdirSync(join(user, 'failed'))).not.toContain('audit.json');
+  });
 });
 
 describe('a missing plugin is one sentence with the command to type', () => {

@@ -60,6 +60,15 @@ describe('pixels are those that Pillow reads', () => {
     expect(await read([6, 5])).toEqual(recorded.grey.flat());
   });
 
+  it('leaves colour profiles alone', async () => {
+    const tagged = await sharp(bytesOf('rgb.png')).withIccProfile('p3').png().toBuffer();
+    put('0/p3.png', tagged);
+    const stored = await sharp(tagged, { ignoreIcc: true }).raw().toBuffer();
+    const converted = await sharp(tagged).raw().toBuffer();
+    expect(stored.equals(converted)).toBe(false);
+    expect([...(await (await open([6, 5, 3])).batch(0, 1)).x.data]).toEqual([...stored]);
+  });
+
   it('takes the size of the first image where the model says none', async () => {
     put('0/a.png', bytesOf('rgb.png'));
     expect((await open()).shape).toEqual([3, 6, 5]);

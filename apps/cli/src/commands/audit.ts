@@ -31,7 +31,7 @@ export async function audit(request: AuditRequest, version: string, terminal: Te
       shape: dataset.shape,
       overwrite: request.overwrite,
     });
-    const verdict = await runAll({ assembled, run, folder, versions }, terminal).finally(run.close);
+    const verdict = await runAll({ assembled, run, request, folder, versions }, terminal).finally(run.close);
     const paint = pc.createColors(terminal.interactive.out && pc.isColorSupported);
     const files = `Files: ${folder} (audit.json, outcomes.jsonl, adversarial.npz, plan.json)`;
     terminal.out(
@@ -47,12 +47,14 @@ export async function audit(request: AuditRequest, version: string, terminal: Te
 interface Work {
   readonly assembled: Assembled;
   readonly run: RunFolder;
+  readonly request: AuditRequest;
   readonly folder: string;
   readonly versions: Readonly<Record<string, string>>;
 }
 
 /** Runs what is left of a run, and publishes its results. */
-async function runAll({ assembled, run, folder, versions }: Work, terminal: Terminal): Promise<AuditJson> {
+async function runAll(work: Work, terminal: Terminal): Promise<AuditJson> {
+  const { assembled, run, request, folder, versions } = work;
   const { signal, now } = terminal;
   const verdict = () => summarise(assembled, run.rows, { ...versions, node: process.versions.node });
   if (run.complete) {
@@ -71,7 +73,8 @@ async function runAll({ assembled, run, folder, versions }: Work, terminal: Term
     }
   } catch (cause) {
     if (!signal.aborted) throw cause;
-    const rest = `${run.rows.length} rows are finished. Run the same command with --out ${folder} to go on.`;
+    const how = `with --out ${folder}${request.overwrite ? ' and without --overwrite' : ''}`;
+    const rest = `${run.rows.length} rows are finished. Run the same command ${how} to go on.`;
     throw interrupted(rest, cause);
   } finally {
     progress.end();
