@@ -238,6 +238,22 @@ describe('scores', () => {
     await model.close();
   });
 
+  it('are no labels', async () => {
+    const path = folder.model((graph) => {
+      const z = plain(graph, graph.input('x', 'float32', ['N', 6]));
+      graph.nodes('Identity', [z], 1, {}, { outputs: ['logits'] });
+      graph.nodes('ArgMax', [z], 1, { axis: 1 }, { outputs: ['label'] });
+      graph.output('label', 'int64');
+      graph.output('logits', 'float32');
+    });
+    const model = await open(path);
+    expect(model.classes).toBe(4);
+    await model.close();
+    await expect(open(path, { output: 'label' })).rejects.toThrow(
+      /^Unexpected int64 scores of shape \[N, 1\] at/,
+    );
+  });
+
   it('are taken from the output that is named', async () => {
     const two = (graph: Graph) => {
       const x = graph.input('x', 'float32', ['N', 6]);
@@ -426,14 +442,14 @@ describe('bad files', () => {
     ],
     'scores with three axes': [
       () => folder.model(chain(['N', 6, 5], (graph, x) => graph.node('Relu', [x]))),
-      /^Unexpected scores of shape \[N, 6, 5\] at/,
+      /^Unexpected float32 scores of shape \[N, 6, 5\] at/,
     ],
     'scores without the batch': [
       () =>
         folder.model(
           chain(['N', 6], (graph, x) => graph.node('ReduceMean', [x, graph.ints([0])], { keepdims: 0 })),
         ),
-      /^Unexpected scores of shape \[6\] at .*, expected one row of class scores per sample/,
+      /^Unexpected float32 scores of shape \[6\] at .*, expected one row of float class scores per sample/,
     ],
     'labels only': [
       () =>

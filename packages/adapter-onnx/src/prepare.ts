@@ -4,6 +4,7 @@ import {
   codeOf,
   type Dim,
   Graph,
+  isFloat,
   OnnxError,
   type TensorType,
   upgrade,
@@ -139,7 +140,8 @@ function twoAxes(
 ): string {
   const type = types.get(scores);
   const [, ...sizes] = type?.dims ?? [];
-  if (type === undefined || sizes.filter((size) => size !== 1).length > 1) throw badScores(type, path);
+  const usable = type !== undefined && isFloat(type.dtype) && sizes.filter((size) => size !== 1).length <= 1;
+  if (!usable) throw badScores(type, path);
   const [rows] = type.dims as [Dim];
   const columns = Number(sizes.find((size) => size !== 1) ?? 1);
   let at = scores;
@@ -156,9 +158,12 @@ function twoAxes(
 
 const badScores = (type: TensorType | undefined, path: string): GauntletError =>
   unexpected({
-    found: `scores of shape [${type?.dims.join(', ') ?? 'unknown'}]`,
+    found:
+      type === undefined
+        ? 'scores of unknown shape'
+        : `${type.dtype} scores of shape [${type.dims.join(', ')}]`,
     at: path,
-    expected: 'one row of class scores per sample: [N, classes]',
+    expected: 'one row of float class scores per sample: [N, classes]',
     remedy: 'Name the output that holds them with --output, or export the model as a classifier.',
     code: 'unsupported',
   });

@@ -20,7 +20,7 @@ const MODELS = [
 ];
 
 const BATCH = 64;
-const TURNS = 9;
+const TURNS = 7;
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const row = (cells: readonly (string | number)[]) => print(`| ${cells.join(' | ')} |`);

@@ -20,7 +20,7 @@ export interface ModelTimes {
   readonly best: { readonly batch: number; readonly ratio: number };
 }
 
-const BATCHES = [1, 4, 16, 64, 128];
+const BATCHES = [1, 8, 32, 128];
 const STEPS = 20;
 
 const CROSS_ENTROPY: Loss['term'] = {
