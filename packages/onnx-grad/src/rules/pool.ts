@@ -4,6 +4,7 @@ import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
 import { elements, fixed } from '../value.js';
 import { whenPositive } from './masks.js';
+import { tiledMaxPool } from './pool-lowering.js';
 import { countAlong } from './reduce.js';
 import type { Window } from './window.js';
 import { spread, windowOf } from './window.js';
@@ -23,8 +24,10 @@ const maxPool: Rule = (site) => {
   return [
     () => {
       if (attr.int('storage_order', 0) !== 0 && node.output[1]) refuse('column-major indices');
-      const indices: Value = { name: graph.addOutput(node, 1), dtype: 'int64', dims: y().dims };
       const arriving = maskedByPool(site, node.input[0]!) ? whenPositive(site, y(), g) : g;
+      const tiled = tiledMaxPool(site, arriving);
+      if (tiled !== undefined) return tiled;
+      const indices: Value = { name: graph.addOutput(node, 1), dtype: 'int64', dims: y().dims };
       // Indices count through the whole tensor, so the scatter works on one axis.
       const flat = ops.reshapeTo(ops.full(x(0), 0), [-1]);
       const added = ops.scatterAdd(
