@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { optionFacts, type Plugin } from '@gauntlet/core';
+
+const text = (path: string) => readFileSync(path, 'utf8');
+const folders = (parent: string) => readdirSync(parent).map((name) => `${parent}/${name}`);
+const files = [
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'fixtures/README.md', 'fixtures/peers/README.md'],
+  ...readdirSync('docs/decisions').map((name) => `docs/decisions/${name}`),
+  ...['packages', 'plugins', 'apps', 'tools'].flatMap(folders).map((folder) => `${folder}/README.md`),
+].filter(existsSync);
+
+describe.each(files)('%s', (path) => {
+  const page = text(path);
+
+  it('links to files that are there', () => {
+    const links = [...page.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link!);
+    expect(links.filter((link) => !existsSync(join(dirname(path), link)))).toEqual([]);
+  });
+
+  // What follows an example as `text` is what it prints.
+  const examples = [...page.matchAll(/```js\n([^]*?)```\n(?:\n```text\n([^]*?)```)?/g)];
+  if (examples.length > 0) {
+    it('has examples that run', () => {
+      for (const [, code, printed] of examples) {
+        const args = ['--input-type=module', '--eval', code!];
+        const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+        expect(stderr).toBe('');
+        if (printed !== undefined) expect(stdout).toBe(printed);
+      }
+    });
+  }
+});
+
+describe('tables of options', () => {
+  const plugins = folders('plugins').filter((folder) => existsSync(`${folder}/README.md`));
+
+  it.each(plugins)('%s names every option and its default', async (folder) => {
+    const { default: plugin } = (await import(`@gauntlet/${folder.replace('plugins/', '')}`)) as {
+      default: Plugin;
+    };
+    const options = 'options' in plugin ? optionFacts(plugin.options) : [];
+    const cells = text(`${folder}/README.md`)
+      .split('\n')
+      .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/`/g, '')));
+    for (const { name, default: value } of options) {
+      const rows = cells.filter(([, first]) => first === name || first?.includes(`.${name}=`));
+      expect(rows).toContainEqual(expect.arrayContaining([String(value)]));
+    }
+  });
+});
+
+describe('README.md', () => {
+  const page = () => text('README.md');
+
+  it.each(['plugins/attack-pgd/src/index.ts', 'plugins/attack-pgd/src/index.test.ts'])(
+    'shows %s as it is',
+    (path) => {
+      expect(page()).toContain(`\`\`\`ts\n${text(path)}\`\`\``);
+    },
+  );
+
+  it.each(readdirSync('plugins'))('lists %s', (name) => {
+    expect(page()).toContain(`[\`${name}\`](plugins/${name})`);
+  });
+});
