@@ -104,6 +104,26 @@ describe('loss terms', () => {
   });
 });
 
+describe('losses that cannot be', () => {
+  it.each([
+    [
+      'places that the model has not',
+      place(5),
+      /^Unexpected loss of the score in place 6 at a model of 5 classes/,
+    ],
+    [
+      'values that are not given',
+      { op: 'given', name: 'nothing' } as Term,
+      /^Unexpected loss without values for "nothing"/,
+    ],
+  ])('%s', async (_, term, sentence) => {
+    const model = await identity(5);
+    const loss = lossOf({ op: 'add', of: [term, pick] }, 3, 5);
+    await expect(model.gradient(samples(3, 5), loss)).rejects.toThrow(sentence);
+    await model.close();
+  });
+});
+
 describe('cross-entropy where the softmax saturates', () => {
   it.each([
     ['two classes', 2, 0],

@@ -147,7 +147,7 @@ function lossFeeds(
   };
   const feeds: Record<string, Feeds[string]> = {};
   for (const [name, input] of graph.classes) {
-    const classes = loss.classes[name]!;
+    const classes = named(loss.classes, name);
     feeds[input] = new Tensor(
       'int64',
       BigInt64Array.from({ length: size }, (_, i) => BigInt(classes[sample(i)]!)),
@@ -155,7 +155,7 @@ function lossFeeds(
     );
   }
   for (const [name, input] of graph.given) {
-    const given = loss.given[name]!;
+    const given = named(loss.given, name);
     feeds[input] = new Tensor(
       'float32',
       Float32Array.from({ length: size }, (_, i) => given[sample(i)]!),
@@ -163,4 +163,12 @@ function lossFeeds(
     );
   }
   return feeds;
+}
+
+/** The per-sample values that a term names. */
+function named<T>(values: Readonly<Record<string, T>>, name: string): T {
+  const found = values[name];
+  if (found !== undefined) return found;
+  const message = `Unexpected loss without values for "${name}", expected one per sample. Hand them over with the term.`;
+  throw new GauntletError('internal', message);
 }
