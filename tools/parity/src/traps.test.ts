@@ -90,6 +90,19 @@ describe('on real digits', () => {
   const same = (a: Float32Array, b: Float32Array) => a.every((v, i) => v === b[i]);
 });
 
+it.each(['linf', 'l2', 'l1'] as const)(
+  'rectangular images are attacked in %s as square ones are',
+  async (norm) => {
+    const name = 'fixtures/models/residual-rectangular-torchscript';
+    const opened = await open(`${name}.onnx`, `${name}.npz`);
+    const subject = { ...opened, y: opened.clean };
+    expect(subject.model.input.shape).toEqual([3, 24, 40]);
+    expect(await broken(subject, pgd, { norm, epsilon: 0 })).toEqual([]);
+    expect(await broken(subject, pgd, { norm, epsilon: 3000 })).toHaveLength(rows(subject.x));
+    await subject.model.close();
+  },
+);
+
 describe('with few classes', () => {
   it.each([
     ['two', 'fixtures/sklearn/logreg-2'],
