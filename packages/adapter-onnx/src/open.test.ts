@@ -423,6 +423,18 @@ describe('bad files', () => {
         }),
       /^Unexpected 2 inputs \("a", "b"\) at .*, expected a model with one input/,
     ],
+    'names that steer the terminal': [
+      () =>
+        folder.model((graph) => {
+          const [a, b] = [
+            graph.input('a\u001b[2J', 'float32', ['N', 4]),
+            graph.input('b\n\u202e', 'float32', ['N', 4]),
+          ];
+          graph.nodes('Add', [a, b], 1, {}, { outputs: ['y'] });
+          graph.output('y', 'float32');
+        }),
+      /^Unexpected 2 inputs \("a\?\[2J", "b\?"\) at/,
+    ],
     'an input without a batch axis': [
       () => folder.model(chain([6], (graph, x) => graph.node('Relu', [x]))),
       /^Unexpected input of shape \[6\] at "x" of/,

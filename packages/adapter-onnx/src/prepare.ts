@@ -14,6 +14,7 @@ import {
 import { standardise } from './classical.js';
 import { buildGradient } from './gradient.js';
 import { type Input, takeInput } from './input.js';
+import { legible, legibly } from './legible.js';
 import { BATCH, type Prepared } from './prepared.js';
 import { atPath, readModelFile } from './read.js';
 import { takeScores, withZero } from './scores.js';
@@ -29,7 +30,10 @@ const MARGIN: Term = { op: 'neg', of: { op: 'pick', class: 'own' } };
  *
  * @throws GauntletError for whatever cannot be used, in one sentence.
  */
-export async function prepare(path: string, settings: ModelSettings): Promise<Prepared> {
+export const prepare = (path: string, settings: ModelSettings): Promise<Prepared> =>
+  legibly(prepareFile(path, settings));
+
+async function prepareFile(path: string, settings: ModelSettings): Promise<Prepared> {
   const model = await readModelFile(path);
   const draft = atPath(path, () => {
     const graph = new Graph(upgrade(model));
@@ -124,7 +128,7 @@ function refusalOf(prepared: Prepared): string | null {
     buildGradient(prepared, MARGIN);
     return null;
   } catch (error) {
-    if (error instanceof OnnxError) return error.message;
+    if (error instanceof OnnxError) return legible(error.message);
     throw error;
   }
 }
