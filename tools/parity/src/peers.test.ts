@@ -50,13 +50,17 @@ describe.each([
     },
   );
 
-  // The two largest radii of each norm; a library counts with the mean over its seeds, which spread by three digits.
-  const rows = (['linf', 'l2', 'l1'] as const).flatMap((norm) =>
-    recorded.pgd.robust_accuracy[norm].slice(-2).map((row) => [norm, row.eps, row] as const),
-  );
   const mean = (seeds: number[]) => seeds.reduce((a, b) => a + b) / seeds.length;
   const strongest = ({ foolbox, torchattacks, art }: PgdRow) =>
     Math.min(...[foolbox, torchattacks, art].flatMap((seeds) => (seeds ? [mean(seeds)] : [])));
+
+  // The radius at which nearest to half of the digits hold. A library counts with the mean over its seeds, which spread by three digits.
+  const telling = (rows: readonly PgdRow[]) =>
+    rows.reduce((a, b) => (Math.abs(strongest(b) - 0.5) < Math.abs(strongest(a) - 0.5) ? b : a));
+  const rows = (['linf', 'l2', 'l1'] as const).map((norm) => {
+    const row = telling(recorded.pgd.robust_accuracy[norm]);
+    return [norm, row.eps, row] as const;
+  });
 
   it.each(rows)(
     'PGD in %s at %p is no weaker than the strongest of them at equal steps',
