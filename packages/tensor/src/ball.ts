@@ -38,7 +38,7 @@ export function ball(
   const { norm, epsilon, centre } = spec;
   const box: Box = [Math.fround(spec.box[0]), Math.fround(spec.box[1])];
   const size = rowSize(centre);
-  const { project, sample, ascend } = GEOMETRY[norm](epsilon, centre.data, box);
+  const { project, sample, ascend } = GEOMETRY[norm]({ epsilon, centre: centre.data, size, box });
 
   /** A copy of `points` in which every row that somebody still asks about was moved, then projected. */
   const moved = (

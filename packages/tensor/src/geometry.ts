@@ -1,4 +1,5 @@
 import type { BallNorm, Box } from './ball.js';
+import { within } from './norm.js';
 import type { Stream } from './random.js';
 
 // A lookup of a global costs more than the arithmetic where code runs in a realm of its own, as under jest.
@@ -14,9 +15,17 @@ interface Geometry {
   sample(points: Float32Array, random: Stream, from: number, to: number): void;
 }
 
+/** A ball around each row: rows of `size` entries, one after another in `centre`. */
+interface Around {
+  readonly epsilon: number;
+  readonly centre: Float32Array;
+  readonly size: number;
+  readonly box: Box;
+}
+
 /** What differs between norms. These loops run between any two model calls, so they allocate little and call nothing per entry. */
-export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, box: Box) => Geometry> = {
-  linf(epsilon, centre, box) {
+export const GEOMETRY: Record<BallNorm, (around: Around) => Geometry> = {
+  linf({ epsilon, centre, box }) {
     const lower = centre.map((c) => max(box[0], atLeast(c - epsilon)));
     const upper = centre.map((c) => min(box[1], atMost(c + epsilon)));
     return {
@@ -40,56 +49,60 @@ export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, 
     };
   },
 
-  l2(epsilon, centre, box) {
-    const room = roomIn(box);
+  l2(around) {
+    const { epsilon, centre } = around;
+    const { direction, caps, aim, place } = scratch(around, 'l2');
     return {
       // The nearest point is clip(scale * delta), for the one scale up to 1 that brings the length down to epsilon.
       project(points, from, to) {
-        const delta = displacement(points, centre, from, to);
-        const caps = delta.map((d, i) => room(centre[from + i]!, d));
-        const scale = min(1, scaleToLength(delta, caps, epsilon));
-        place(points, centre, from, to, (i) => cut(delta[i]! * scale, caps[i]!));
+        const count = aim(points, centre, centre, from, to);
+        const scale = scaleToLength(direction, caps, count, epsilon);
+        for (let i = 0; scale < 1 && i < count; i++) direction[i] = direction[i]! * scale;
+        place(points, from, count);
       },
       // The best step is clip(scale * gradient): what the box takes from one entry goes to the others.
       ascend(points, gradient, length, from, to) {
-        const direction = normalised(gradient, from, to);
-        const caps = direction.map((d, i) => room(points[from + i]!, d));
-        const scale = scaleToLength(direction, caps, length);
-        for (let i = 0; i < caps.length; i++) {
+        const count = aim(gradient, null, points, from, to);
+        const scale = scaleToLength(direction, caps, count, length);
+        for (let i = 0; i < count; i++) {
           const d = direction[i]!;
           if (d !== 0) points[from + i] = points[from + i]! + cut(d * scale, caps[i]!);
         }
       },
       // A normal direction with the radius of a uniform point: u^(1/d).
       sample(points, random, from, to) {
-        const direction = new Float64Array(to - from).map(() => random.normal());
-        const radius = epsilon * random.uniform() ** (1 / direction.length);
-        const scale = radius / sqrt(direction.reduce((sum, d) => sum + d * d, 0));
+        let squares = 0;
+        for (let i = 0; i < to - from; i++) {
+          direction[i] = random.normal();
+          squares += direction[i]! ** 2;
+        }
+        const scale = (epsilon * random.uniform() ** (1 / (to - from))) / sqrt(squares);
         for (let i = from; i < to; i++) points[i] = points[i]! + direction[i - from]! * scale;
       },
     };
   },
 
-  l1(epsilon, centre, box) {
-    const room = roomIn(box);
+  l1(around) {
+    const { epsilon, centre } = around;
+    const { direction, caps, aim, place } = scratch(around, 'l1');
     return {
       // The nearest point shrinks every entry by one threshold, then clips (Duchi et al. 2008, with a box).
       project(points, from, to) {
-        const delta = displacement(points, centre, from, to);
-        const caps = delta.map((d, i) => room(centre[from + i]!, d));
-        const threshold = thresholdToLength(delta, caps, epsilon);
-        place(points, centre, from, to, (i) => {
-          const kept = max(abs(delta[i]!) - threshold, 0);
-          return cut(sign(delta[i]!) * kept, caps[i]!);
-        });
+        const count = aim(points, centre, centre, from, to);
+        const threshold = thresholdToLength(direction, caps, count, epsilon);
+        for (let i = 0; threshold > 0 && i < count; i++) {
+          const kept = abs(direction[i]!) - threshold;
+          direction[i] = kept > 0 ? sign(direction[i]!) * kept : 0;
+        }
+        place(points, from, count);
       },
       // The best step spends its length on the entries of largest gradient, each as far as the box lets it go.
       ascend(points, gradient, length, from, to) {
+        const count = aim(gradient, null, points, from, to);
         let left = length;
-        for (const i of steepestFirst(gradient, from, to, (i) => room(points[i]!, gradient[i]!) > 0)) {
-          const g = gradient[i]!;
-          const spent = min(room(points[i]!, g), left);
-          points[i] = points[i]! + sign(g) * spent;
+        for (const i of largestFirst(direction, caps, count)) {
+          const spent = min(caps[i]!, left);
+          points[from + i] = points[from + i]! + sign(direction[i]!) * spent;
           left -= spent;
           if (left <= 0) return;
         }
@@ -97,58 +110,69 @@ export const GEOMETRY: Record<BallNorm, (epsilon: number, centre: Float32Array, 
       // Exponential spacings: d of d + 1 normalised exponentials are uniform in the simplex; signs make it the ball.
       sample(points, random, from, to) {
         const exponential = () => -log(1 - random.uniform());
-        const parts = new Float64Array(to - from).map(exponential);
-        const sum = parts.reduce((total, part) => total + part, exponential());
+        let sum = exponential();
+        for (let i = 0; i < to - from; i++) {
+          direction[i] = exponential();
+          sum += direction[i]!;
+        }
         for (let i = from; i < to; i++) {
-          points[i] = points[i]! + (random.uniform() < 0.5 ? -1 : 1) * (parts[i - from]! / sum) * epsilon;
+          const part = (direction[i - from]! / sum) * epsilon;
+          points[i] = points[i]! + (random.uniform() < 0.5 ? -part : part);
         }
       },
     };
   },
 };
 
+/** Room to work on one row: where it wants to go, and how far the box lets each entry go that way. */
+function scratch({ epsilon, centre, size, box: [lo, hi] }: Around, norm: 'l1' | 'l2') {
+  const direction = new Float64Array(size);
+  const caps = new Float64Array(size);
+  return {
+    direction,
+    caps,
+    /** Fills both from `to - from` entries of `ends - starts`, as seen from `at`. What is not finite counts as no wish. */
+    aim(ends: Float32Array, starts: Float32Array | null, at: Float32Array, from: number, to: number): number {
+      for (let i = from; i < to; i++) {
+        const d = starts === null ? ends[i]! : ends[i]! - starts[i]!;
+        const finite = d > -Infinity && d < Infinity;
+        direction[i - from] = finite ? d : 0;
+        caps[i - from] = d > 0 ? hi - at[i]! : at[i]! - lo;
+      }
+      return to - from;
+    },
+    /** Writes `centre + direction`, clipped; where float32 carries it out of the ball, each entry is rounded towards the centre. */
+    place(points: Float32Array, from: number, count: number): void {
+      let length = 0;
+      for (let i = 0; i < count; i++) {
+        points[from + i] = centre[from + i]! + cut(direction[i]!, caps[i]!);
+        const d = points[from + i]! - centre[from + i]!;
+        length += norm === 'l2' ? d * d : abs(d);
+      }
+      if (within(norm === 'l2' ? sqrt(length) : length, epsilon)) return;
+      for (let i = 0; i < count; i++) {
+        const exact = centre[from + i]! + cut(direction[i]!, caps[i]!);
+        points[from + i] = direction[i]! > 0 ? atMost(exact) : atLeast(exact);
+      }
+    },
+  };
+}
+
 /** The bits of infinity; those of what is not a number are larger. */
 const INFINITE = 0x7f800000;
 
-/** How far a value may go up (positive direction) or down in the box. */
-const roomIn =
-  ([lo, hi]: Box) =>
-  (value: number, direction: number): number =>
-    direction > 0 ? hi - value : direction < 0 ? value - lo : 0;
-
 /** `value`, with its size cut to `cap`. */
 const cut = (value: number, cap: number): number => (value > cap ? cap : value < -cap ? -cap : value);
-
-function displacement(points: Float32Array, centre: Float32Array, from: number, to: number): Float64Array {
-  const delta = new Float64Array(to - from);
-  for (let i = from; i < to; i++) delta[i - from] = points[i]! - centre[i]!;
-  return delta;
-}
-
-/** The gradient divided by its largest entry, which keeps the squares of tiny ones from vanishing. What is not a number is zero. */
-function normalised(gradient: Float32Array, from: number, to: number): Float64Array {
-  const direction = new Float64Array(to - from);
-  let top = 0;
-  for (let i = from; i < to; i++) {
-    const g = gradient[i]!;
-    direction[i - from] = g === g ? min(max(g, -LARGEST), LARGEST) : 0;
-    top = max(top, abs(direction[i - from]!));
-  }
-  if (top > 0) for (let i = 0; i < direction.length; i++) direction[i] = direction[i]! / top;
-  return direction;
-}
-
-const LARGEST = 2 ** 127;
 
 /**
  * The scale for which the l2 length of `cut(scale * direction, caps)` is `length`; infinite where the caps do not allow that much.
  * Each round solves for the entries not cut yet; more are cut as the scale grows, so it ends after a few rounds.
  */
-function scaleToLength(direction: Float64Array, caps: Float64Array, length: number): number {
+function scaleToLength(direction: Float64Array, caps: Float64Array, count: number, length: number): number {
   for (let scale = 0, round = 0; ; round++) {
     let free = 0;
     let fixed = 0;
-    for (let i = 0; i < direction.length; i++) {
+    for (let i = 0; i < count; i++) {
       const d = direction[i]!;
       const cap = caps[i]!;
       if (abs(d) * scale < cap) free += d * d;
@@ -161,14 +185,14 @@ function scaleToLength(direction: Float64Array, caps: Float64Array, length: numb
 }
 
 /** The threshold for which the sum of `min(max(|delta| - threshold, 0), cap)` is `length`; 0 where it is smaller already. */
-function thresholdToLength(delta: Float64Array, caps: Float64Array, length: number): number {
+function thresholdToLength(delta: Float64Array, caps: Float64Array, count: number, length: number): number {
   let lo = 0;
   let hi = Infinity;
   // Newton's method on a decreasing, piecewise linear function, held in a bracket.
   for (let threshold = 0, round = 0; round < 100; round++) {
     let sum = 0;
     let falling = 0;
-    for (let i = 0; i < delta.length; i++) {
+    for (let i = 0; i < count; i++) {
       const kept = abs(delta[i]!) - threshold;
       if (kept > 0 && kept < caps[i]!) falling++;
       if (kept > 0) sum += min(kept, caps[i]!);
@@ -176,48 +200,31 @@ function thresholdToLength(delta: Float64Array, caps: Float64Array, length: numb
     if (sum <= length) hi = threshold;
     else lo = threshold;
     if (sum <= length && (threshold === 0 || sum >= length * (1 - 1e-12))) break;
-    if (hi === Infinity) hi = delta.reduce((top, d) => max(top, abs(d)), 0);
+    if (hi === Infinity) {
+      hi = 0;
+      for (let i = 0; i < count; i++) hi = max(hi, abs(delta[i]!));
+    }
     const newton = threshold + (sum - length) / falling;
     threshold = newton > lo && newton < hi ? newton : (lo + hi) / 2;
   }
   return hi;
 }
 
-/** The open entries of a row by the size of their gradient. Most steps need the first few only, which are found without sorting. */
-function* steepestFirst(
-  gradient: Float32Array,
-  from: number,
-  to: number,
-  open: (i: number) => boolean,
-): Generator<number> {
-  const taken = new Set<number>();
-  while (taken.size < 8) {
-    let best = -1;
+/** The entries with room, by the size of their wish. Sorted in bands that halve, since most steps need no more than the first. */
+function* largestFirst(direction: Float64Array, caps: Float64Array, count: number): Generator<number> {
+  for (let limit = Infinity; limit > 0;) {
     let top = 0;
-    for (let i = from; i < to; i++) {
-      const size = abs(gradient[i]!);
-      if (size > top && open(i) && !taken.has(i)) [best, top] = [i, size];
+    for (let i = 0; i < count; i++) {
+      const size = abs(direction[i]!);
+      if (size > top && size <= limit && caps[i]! > 0) top = size;
     }
-    if (best < 0) return;
-    taken.add(best);
-    yield best;
-  }
-  const rest: number[] = [];
-  for (let i = from; i < to; i++) if (abs(gradient[i]!) > 0 && open(i) && !taken.has(i)) rest.push(i);
-  yield* rest.sort((a, b) => abs(gradient[b]!) - abs(gradient[a]!) || a - b);
-}
-
-/** Writes `centre + delta`, each entry rounded towards the centre, so that float32 carries nothing out of the ball. */
-function place(
-  points: Float32Array,
-  centre: Float32Array,
-  from: number,
-  to: number,
-  delta: (i: number) => number,
-): void {
-  for (let i = from; i < to; i++) {
-    const exact = centre[i]! + delta(i - from);
-    points[i] = exact > centre[i]! ? atMost(exact) : atLeast(exact);
+    const band: number[] = [];
+    for (let i = 0; top > 0 && i < count; i++) {
+      const size = abs(direction[i]!);
+      if (size > top / 2 && size <= limit && caps[i]! > 0) band.push(i);
+    }
+    yield* band.sort((a, b) => abs(direction[b]!) - abs(direction[a]!) || a - b);
+    limit = top / 2;
   }
 }
 
