@@ -3,14 +3,14 @@ import { fileURLToPath } from 'node:url';
 import type { OpenModel } from '@gauntlet/core';
 import { crossEntropy } from '@gauntlet/kit';
 import { argmax, take, type Tensor } from '@gauntlet/tensor';
-import { openOnnx, type OpenOnnxSettings } from './open.js';
+import { openOnnx } from './open.js';
 import { readNpz } from './testing/npz.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const DIGITS = `${ROOT}examples/digits/digits.onnx`;
 
-const open = (path: string, settings: Partial<OpenOnnxSettings> = {}) =>
-  openOnnx(path, { bounds: [0, 1], trial: false, ...settings }) as Promise<OpenModel<'gradients'>>;
+const open = (path: string) =>
+  openOnnx(path, { bounds: [0, 1], trial: false }) as Promise<OpenModel<'gradients'>>;
 
 const distance = (a: Float32Array, b: Float32Array) =>
   Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0));
@@ -29,29 +29,21 @@ const fileOf = (name: string) => {
   return existsSync(file) ? file : DIGITS;
 };
 
-/** These have ops without a gradient rule: they are refused by name, and still give scores. */
-const WITHOUT = /\/(convnext|gru|lstm|mixer|swin|unet|vit)/;
-
 const untargeted = (y: Float32Array) =>
   crossEntropy({ kind: 'untargeted', classes: Int32Array.from(y), confidence: 0 });
 
 describe('whole models', () => {
   it.each([...recorded('models'), ...recorded('sklearn')])('%s has the recorded gradient', async (name) => {
     const { x, y, logits, loss, gradient } = readNpz(`${ROOT}fixtures/${name}.npz`) as Record<string, Tensor>;
-    const notices: string[] = [];
-    const model = await open(fileOf(name), { onNotice: (notice) => notices.push(notice) });
+    const model = await open(fileOf(name));
     expect(model.classes).toBe(logits!.shape[1]);
     const scores = await model.scores(x!);
     expect(relative(scores.data, logits!.data)).toBeLessThan(1e-4);
     expect(await model.labels(x!)).toEqual(argmax(logits!));
-    if (!WITHOUT.test(name) || model.access === 'gradients') {
-      const found = await model.gradient(x!, untargeted(y!.data));
-      expect(relative(found.gradient.data, gradient!.data)).toBeLessThan(1e-4);
-      expect(relative(found.loss, loss!.data)).toBeLessThan(1e-4);
-      expect(relative(found.scores.data, logits!.data)).toBeLessThan(1e-4);
-    } else {
-      expect(notices.join()).toMatch(/offers no gradients.*Unexpected op \w+ at node/);
-    }
+    const found = await model.gradient(x!, untargeted(y!.data));
+    expect(relative(found.gradient.data, gradient!.data)).toBeLessThan(1e-4);
+    expect(relative(found.loss, loss!.data)).toBeLessThan(1e-4);
+    expect(relative(found.scores.data, logits!.data)).toBeLessThan(1e-4);
     await model.close();
   });
 });
