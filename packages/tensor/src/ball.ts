@@ -18,8 +18,8 @@ export interface Ball {
   /** A random point for each row, uniform in the ball before the box clips it; `random[i]` belongs to row `i`. */
   sample(random: readonly Stream[]): Tensor;
   /**
-   * One step of steepest ascent: from each point, the move of length `share * epsilon` that stays in the box and gains most
-   * along the gradient, projected back. A row whose gradient is zero does not move.
+   * One step of steepest ascent, from points in ball and box: the move of length `share * epsilon` that stays in the box and gains
+   * most along the gradient, projected back. A row whose gradient is zero does not move.
    */
   step(points: Tensor, gradient: Tensor, share: number): Tensor;
   /** Whether a point lies in the box and in the ball around this row, by the published tolerance (`within`). */
@@ -38,29 +38,26 @@ export function ball(
   const { norm, epsilon, centre } = spec;
   const box: Box = [Math.fround(spec.box[0]), Math.fround(spec.box[1])];
   const size = rowSize(centre);
-  const { project, sample, ascend } = GEOMETRY[norm]({ epsilon, centre: centre.data, size, box });
+  const { project, sample, step } = GEOMETRY[norm]({ epsilon, centre: centre.data, size, box });
 
-  /** A copy of `points` in which every row that somebody still asks about was moved, then projected. */
-  const moved = (
-    points: Tensor,
-    move?: (data: Float32Array, i: number, from: number, to: number) => void,
-  ) => {
+  /** A copy of `points` in which every row that somebody still asks about was moved. */
+  const moved = (points: Tensor, move: (data: Float32Array, i: number, from: number, to: number) => void) => {
     const data = points.data.slice();
-    for (let i = 0; i < rows(points); i++) {
-      if (finished(i)) continue;
-      move?.(data, i, i * size, (i + 1) * size);
-      project(data, i * size, (i + 1) * size);
-    }
+    for (let i = 0; i < rows(points); i++) if (!finished(i)) move(data, i, i * size, (i + 1) * size);
     return like(points, data);
   };
 
   return {
     norm,
     epsilon,
-    project: (points) => moved(points),
-    sample: (random) => moved(centre, (data, i, from, to) => sample(data, random[i]!, from, to)),
+    project: (points) => moved(points, (data, _, from, to) => project(data, from, to)),
+    sample: (random) =>
+      moved(centre, (data, i, from, to) => {
+        sample(data, random[i]!, from, to);
+        project(data, from, to);
+      }),
     step: (points, gradient, share) =>
-      moved(points, (data, _, from, to) => ascend(data, gradient.data, share * epsilon, from, to)),
+      moved(points, (data, _, from, to) => step(data, gradient.data, share * epsilon, from, to)),
     contains: (point, i) =>
       point.every((value) => value >= box[0] && value <= box[1]) &&
       within(distance(point, row(centre, i), norm), epsilon),
