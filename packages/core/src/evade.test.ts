@@ -102,6 +102,16 @@ describe('evade', () => {
     expect([...gradients]).toEqual([30, 30, 30]);
   });
 
+  it('asks nobody at epsilon 0, where the ball is the input', async () => {
+    const toy = linearToy({ samples: 3 });
+    const { queries, gradients, reached, points, labels } = await evade(
+      task(toy, { epsilon: 0, restarts: 5 }),
+    );
+    expect([...queries, ...gradients, ...reached]).toEqual(Array(9).fill(0));
+    expect(points.data).toEqual(toy.x.data);
+    expect(labels).toEqual(toy.y);
+  });
+
   it('gives finished samples their last answers and a zero gradient', async () => {
     const toy = linearToy();
     const seen: {

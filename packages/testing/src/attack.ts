@@ -125,6 +125,7 @@ export const attackChecks: Readonly<Record<string, (subject: Subject) => Promise
 
   async 'gives the input back at epsilon 0'(subject) {
     const toy = curvedToy();
+    // Here the engine answers by itself; when crafting, the attack runs.
     const { points, reached } = await evade(task(subject, toy, { epsilon: 0 }));
     ensure(
       same(points.data, toy.x.data) && count(reached) === 0,
