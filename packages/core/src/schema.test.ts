@@ -13,7 +13,11 @@ describe('options', () => {
 
   it('name each mistake', async () => {
     await expect(parseOptions(schema, { steps: 0, mode: 1, epz: 2 }, 'attack/x')).rejects.toThrow(
-      /Unexpected options at attack\/x, expected what its schema allows\. Mend .*steps: .*mode: .*epz/,
+      'Unexpected options at attack/x, expected what its schema allows. Mend steps: expected a number of at least 1; ' +
+        'mode: expected one of "fast" or "slow"; no such option: "epz".',
+    );
+    await expect(parseOptions(schema, { steps: 'many' }, 'attack/x')).rejects.toThrow(
+      'Mend steps: expected a number, received string.',
     );
   });
 

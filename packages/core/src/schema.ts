@@ -44,7 +44,7 @@ export async function parseOptions<S extends Schema>(
   if (result.issues === undefined) return Object.freeze(result.value) as OptionsOf<S>;
   const problems = result.issues.map(({ message, path = [] }) => {
     const name = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-    return name === '' ? message : `${name}: ${message}`;
+    return name === '' ? readable(message) : `${name}: ${readable(message)}`;
   });
   throw unexpected({
     found: 'options',
@@ -53,6 +53,23 @@ export async function parseOptions<S extends Schema>(
     remedy: `Mend ${problems.join('; ')}.`,
   });
 }
+
+/** Zod's messages in words; those of other libraries as they are. */
+const READABLE: readonly (readonly [pattern: RegExp, words: string])[] = [
+  [/^Too (?:small|big): expected (?:number|int) to be >=/, 'expected a number of at least '],
+  [/^Too (?:small|big): expected (?:number|int) to be <=/, 'expected a number of at most '],
+  [/^Too (?:small|big): expected (?:number|int) to be >/, 'expected a number above '],
+  [/^Too (?:small|big): expected (?:number|int) to be </, 'expected a number below '],
+  [/^Too small: expected string to have >=(\d+) characters$/, 'expected text of $1 characters or more'],
+  [/^Unrecognized keys?: /, 'no such option: '],
+  [/^Invalid (?:input|option): expected /, 'expected '],
+  [/^expected int\b/, 'expected a whole number'],
+  [/^expected (?=number|string|boolean)/, 'expected a '],
+  [/"\|"/g, '" or "'],
+];
+
+const readable = (message: string) =>
+  READABLE.reduce((text, [pattern, words]) => text.replace(pattern, words), message);
 
 /** One option as its schema describes it, for help texts and tables. */
 export interface OptionFact {
