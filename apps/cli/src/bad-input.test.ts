@@ -92,6 +92,8 @@ describe('one sentence, exit code 2 and nothing written', () => {
     ['a truncated model', { model: 'cut.onnx' }, [], /at cut\.onnx/],
     ['a file that is not ONNX', { model: 'text.onnx' }, [], /at text\.onnx/],
     ['a model of a kind that no adapter opens', { model: 'model.h5' }, [], /'\.h5' at model\.h5.*onnx/],
+    ['a model without an extension', { model: 'file' }, [], /model file without an extension at file/],
+    ['data without an extension', { data: 'file' }, [], /file without an extension at file/],
     ['external data that is missing', { model: 'missing-weights.onnx' }, [], /weights\.bin/],
     ['external data outside of the folder', { model: 'escaping-weights.onnx' }, [], /etc\/passwd/],
     [
@@ -117,17 +119,40 @@ describe('one sentence, exit code 2 and nothing written', () => {
       'an unknown attack',
       {},
       ['--attack', 'pdg'],
-      /attack 'pdg'.*Did you mean pgd\?.*npm install @gauntlet\/attack-pdg/,
+      /attack 'pdg'.*Did you mean pgd\? Otherwise install the package that provides it, such as @gauntlet\/attack-pdg\.$/m,
+    ],
+    [
+      'an attack of which nothing is known',
+      {},
+      ['--attack', 'carlini-wagner'],
+      /\(fgsm, pgd\)\. Install the package that provides it, such as @gauntlet\/attack-carlini-wagner\.$/m,
     ],
     ['an attack that is no plugin', {}, ['--attack', 'commander'], /not a plugin at commander/],
     ['a data set as an attack', {}, ['--attack', '@gauntlet/dataset-npz'], /dataset\/npz.* at --attack/],
-    ['an unknown option of an attack', {}, ['--set', 'pgd.step=4'], /options at attack\/pgd.*step/],
+    [
+      'an unknown option of an attack',
+      {},
+      ['--set', 'pgd.stepz=4'],
+      /option 'stepz' of attack\/pgd at --set, expected one of steps, stepSize, randomStart\. Did you mean pgd\.steps\?/,
+    ],
+    [
+      'an option of an attack that has none',
+      {},
+      ['--set', 'fgsm.steps=4'],
+      /'steps' of attack\/fgsm at --set, expected none/,
+    ],
+    [
+      'a value that an option does not take',
+      {},
+      ['--set', 'pgd.steps=0'],
+      /options at attack\/pgd.*Mend steps: expected a number of at least 1\.$/m,
+    ],
     ['an option of nobody', {}, ['--set', 'pdg.steps=4'], /plugin 'pdg' at --set.*Did you mean pgd\?/],
     [
       'a target that is no class',
       {},
       ['--targeted', '10'],
-      /class 10 at target, expected a class from 0 to 9/,
+      /class 10 at --targeted, expected a class from 0 to 9/,
     ],
     ['a folder that holds another run', { out: 'other-run' }, [], /other run at other-run.*--overwrite/],
     ['a file in place of the folder', { out: 'file' }, [], /file at file/],
@@ -142,13 +167,57 @@ describe('one sentence, exit code 2 and nothing written', () => {
   });
 });
 
+/** The command, called in this process. */
+async function called(args: readonly string[]) {
+  let [out, err] = ['', ''];
+  const status = await main(args, {
+    cwd: user,
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+    interactive: { out: false, err: false },
+    now: () => 0,
+    signal: new AbortController().signal,
+  });
+  return { status, out, err };
+}
+
 describe('the command line', () => {
+  it('answers with its help when it is given nothing', async () => {
+    const { out: help } = await called(['--help']);
+    expect(help).toMatch(/^Usage: gauntlet/);
+    expect(await called([])).toEqual({ status: 2, out: '', err: help });
+  });
+
+  it('says defaults plainly', async () => {
+    const { status, out, err } = await called(['audit', '--help']);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toContain('(default: 64)');
+    expect(out).not.toMatch(/\(default: "/);
+  });
+
   it.each<[string, string[], RegExp]>([
-    ['no command', [], /no command at the command line/],
     ['an unknown command', ['adit'], /command 'adit' .* Did you mean audit\?/],
-    ['no model', ['audit', '--data', 'x', '--epsilon', '1'], /no model at the command line/],
-    ['no data', ['audit', 'm.onnx', '--epsilon', '1'], /no --data at the command line/],
-    ['an option without its value', ['audit', 'm.onnx', '--data'], /no value for --data/],
+    [
+      'no model',
+      ['audit', '--data', 'x', '--epsilon', '1'],
+      /missing model at the command line, expected <model>/,
+    ],
+    [
+      'no data',
+      ['audit', 'm.onnx', '--epsilon', '1'],
+      /missing --data at the command line, expected --data <path>\./,
+    ],
+    [
+      'no epsilon',
+      ['audit', 'm.onnx', '--data', 'd'],
+      /missing --epsilon at .*, expected --epsilon <list>\./,
+    ],
+    ['an option without its value', ['audit', 'm.onnx', '--data'], /missing value of --data/],
+    [
+      'an unknown option in place of a required one',
+      ['audit', 'm', '--data', 'd', '--epsilons', '0.1'],
+      /option '--epsilons' .* Did you mean --epsilon\?/,
+    ],
     [
       'an unknown option',
       ['audit', 'm', '--data', 'd', '--epsilon', '1', '--sed', '1'],
@@ -157,15 +226,7 @@ describe('the command line', () => {
     ['an epsilon below zero', ['audit', 'm', '--data', 'd', '--epsilon', '-0.1'], /'-0\.1' at --epsilon/],
     ['too many arguments', ['audit', 'm', 'n', '--data', 'd', '--epsilon', '1'], /too many arguments/],
   ])('%s', async (_, args, message) => {
-    let [out, err] = ['', ''];
-    const status = await main(args, {
-      cwd: user,
-      out: (text) => (out += text),
-      err: (text) => (err += text),
-      interactive: { out: false, err: false },
-      now: () => 0,
-      signal: new AbortController().signal,
-    });
+    const { status, out, err } = await called(args);
     expect(err).toMatch(message);
     expect(err).toMatch(/^gauntlet: Unexpected [^\n]* at [^\n]*, expected [^\n]*\. [^\n]*[.?]\n$/);
     expect({ status, out }).toEqual({ status: 2, out: '' });

@@ -22,6 +22,8 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    // No command was named, and the help was printed.
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.input;
     return report(error, argv.includes('--verbose'), terminal);
   }
 }

@@ -81,7 +81,7 @@ describe('what is packed', () => {
 
   it('lists its plugins', async () => {
     const { status, out } = await gauntlet(user, ['plugins', '--json']);
-    const listed = JSON.parse(out) as { id: string; access?: string; options: { name: string }[] }[];
+    const listed = JSON.parse(out) as { id: string; kind: string; access?: string; options: object[] }[];
     expect(status).toBe(0);
     expect(listed.map(({ id, access, options }) => [id, access, options.length > 0])).toEqual([
       ['adapter/onnx', undefined, false],
@@ -90,6 +90,8 @@ describe('what is packed', () => {
       ['dataset/npz', undefined, true],
       ['metric/robust-accuracy', undefined, false],
     ]);
+    // As the ids call them.
+    expect(listed.map(({ kind }) => kind)).toEqual(listed.map(({ id }) => id.replace(/\/.*/, '')));
   });
 });
 

@@ -92,7 +92,7 @@ export function createPlugins(cwd: string): Plugins {
       if (found !== undefined) return found;
       const onnx = extname(path).toLowerCase() === '.onnx';
       throw unexpected({
-        found: `model file of the kind '${extname(path)}'`,
+        found: kindOf(path, 'model file'),
         at: path,
         expected: `one that an installed adapter opens (${list(of('adapter').map(({ short }) => short))})`,
         remedy: onnx
@@ -105,7 +105,7 @@ export function createPlugins(cwd: string): Plugins {
       if (found !== undefined) return found;
       const folder = (await stat(path)).isDirectory();
       throw unexpected({
-        found: folder ? 'folder' : `file of the kind '${extname(path)}'`,
+        found: folder ? 'folder' : kindOf(path, 'file'),
         at: path,
         expected: `data that an installed plugin opens (${list(of('dataset').map(({ short }) => short))})`,
         remedy: folder
@@ -128,15 +128,16 @@ const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.
 function unknownAttack(name: string, installed: readonly Installed[]): Error {
   const names = installed.map(({ short }) => short);
   const meant = nearest(name, names);
-  const packaged = /^[\w-]+$/.test(name) ? `@gauntlet/attack-${name}` : name;
+  const named = /^[\w-]+$/.test(name) ? `such as @gauntlet/attack-${name}` : name;
+  const install = `nstall the package that provides it, ${named}.`;
   return unexpected({
     found: `attack '${name}'`,
     at: '--attack',
     expected: `an installed one (${list(names)})`,
-    remedy:
-      `${meant === undefined ? '' : `Did you mean ${meant}? If not: `}Run npm install ${packaged}.`.replace(
-        ': Run',
-        ', run',
-      ),
+    remedy: meant === undefined ? `I${install}` : `Did you mean ${meant}? Otherwise i${install}`,
   });
 }
+
+/** What a file is by its name. */
+const kindOf = (path: string, what: string) =>
+  extname(path) === '' ? `${what} without an extension` : `${what} of the kind '${extname(path)}'`;

@@ -8,8 +8,10 @@ import {
   type Assembled,
   checkSamples,
   type Dataset,
+  type DatasetSource,
   type Evasion,
   type OpenModel,
+  optionFacts,
   parseOptions,
   type Plan,
   unexpected,
@@ -40,16 +42,21 @@ export async function prepare(request: AuditRequest, plugins: Plugins): Promise<
   const options = await parseOptions(source.options, settings.get(source.id) ?? {}, source.id);
   const adapter = await plugins.adapter(request.model);
 
-  const notices: string[] = [];
+  const { bounds } = request;
+  const notices = noticesOf(request);
+  // As the data lies by itself: a model that leaves sizes open takes its shape.
+  const plain = await source.open(request.data, { bounds, options });
   const model = await adapter.open(request.model, {
-    bounds: request.bounds,
+    bounds,
+    shape: plain.shape,
     ...request.input,
     onNotice: (notice) => notices.push(notice),
   });
   try {
     const attacks = fitting(candidates, request, model, notices);
-    const { bounds } = request;
-    const dataset = await source.open(request.data, { bounds, shape: model.input.shape, options });
+    const { shape } = model.input;
+    const fits = String(shape) === String(plain.shape);
+    const dataset = fits ? plain : await source.open(request.data, { bounds, shape, options });
     const plan = planOf(request, { dataset, attacks, settings, sha256: await sha256(request.model) });
     const byId = new Map(attacks.map((attack) => [attack.id, attack]));
     const assembled = await assemble(plan, { model, dataset, attack: (id) => byId.get(id) });
@@ -59,6 +66,15 @@ export async function prepare(request: AuditRequest, plugins: Plugins): Promise<
     await model.close();
     throw error;
   }
+}
+
+/** Below this share of the box a radius was hardly meant. */
+const TINY = 1e-3;
+
+function noticesOf({ epsilons, bounds: [lo, hi] }: AuditRequest): string[] {
+  const largest = epsilons.at(-1)!;
+  if (largest.value === 0 || largest.value >= TINY * (hi - lo)) return [];
+  return [`epsilon ${largest.text} is tiny beside the box [${lo}, ${hi}]: epsilon is in the units of x.`];
 }
 
 async function attacksOf({ attacks }: AuditRequest, plugins: Plugins): Promise<readonly Evasion[]> {
@@ -112,7 +128,7 @@ const list = (words: readonly string[]) => words.join(', ');
 /** Options by plugin id. A setting names its plugin by the id or by its last part. */
 function assignSettings(
   settings: readonly Setting[],
-  plugins: readonly { readonly id: string }[],
+  plugins: readonly (Evasion | DatasetSource)[],
 ): ReadonlyMap<string, Options> {
   const assigned = new Map<string, Options>();
   const short = (id: string) => id.replace(/^.*\//, '');
@@ -128,9 +144,24 @@ function assignSettings(
         remedy: meant === undefined ? 'Name one of these.' : `Did you mean ${meant}?`,
       });
     }
+    mustDeclare(owner, plugin, option);
     assigned.set(owner.id, { ...assigned.get(owner.id), [option]: value });
   }
   return assigned;
+}
+
+/** Refuses an option that a plugin does not have, where its schema tells. */
+function mustDeclare({ id, options }: Evasion | DatasetSource, plugin: string, option: string): void {
+  const closed = options['~standard'].jsonSchema?.input({ target: 'draft-07' })['additionalProperties'];
+  const known = optionFacts(options).map(({ name }) => name);
+  if (closed !== false || known.includes(option)) return;
+  const meant = nearest(option, known);
+  throw unexpected({
+    found: `option '${option}' of ${id}`,
+    at: '--set',
+    expected: known.length === 0 ? 'none, as it has no options' : `one of ${list(known)}`,
+    remedy: meant === undefined ? 'See gauntlet plugins --options.' : `Did you mean ${plugin}.${meant}?`,
+  });
 }
 
 function planOf(

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
 import { parseRequest, type RawOptions } from './request.js';
 import type { Terminal } from './terminal.js';
 
@@ -16,6 +16,9 @@ Examples:
   gauntlet audit model.onnx --data photos/ --epsilon 4/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
 `;
 
+const describeOption = ({ description, defaultValue }: Option) =>
+  defaultValue === undefined ? description : `${description} (default: ${String(defaultValue)})`;
+
 /** The command line: what it takes, and which command answers. Commands are loaded when they are called. */
 export function createProgram(version: string, terminal: Terminal): Command {
   const program = new Command('gauntlet')
@@ -25,15 +28,17 @@ export function createProgram(version: string, terminal: Terminal): Command {
     .helpCommand(false)
     .addHelpText('after', EXIT_CODES)
     .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: () => undefined });
+    // Errors are told by main, in the house form; what is left for stderr is the help, where no command is named.
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err, outputError: () => undefined })
+    .configureHelp({ optionDescription: describeOption });
 
   const collect = (one: string, all: readonly string[] = []) => [...all, one];
   program
     .command('audit')
     .description('attack a model under a threat model and say how much of its accuracy is left')
     .argument('<model>', 'model file, such as model.onnx')
-    .requiredOption('--data <path>', 'labelled samples: an .npz file with x and y, or a folder of images')
-    .requiredOption('--epsilon <list>', 'radii of the ball, in the units of x: 2/255,8/255')
+    .option('--data <path>', 'labelled samples: an .npz file with x and y, or a folder of images')
+    .option('--epsilon <list>', 'radii of the ball, in the units of x: 2/255,8/255')
     .option('--norm <norm>', 'how the perturbation is measured: l1, l2 or linf', 'linf')
     .option('--attack <list>', 'attacks by short name or package (default: all installed that fit)')
     .option(

@@ -42,7 +42,7 @@ export interface AuditRequest {
 /** The options of `gauntlet audit` as the command line gives them: text. */
 export type RawOptions = Readonly<Partial<Record<string, string | boolean | readonly string[]>>>;
 
-/** Reads the options of `gauntlet audit`. @throws GauntletError `input` at the first that makes no sense. */
+/** Reads the options of `gauntlet audit`. @throws GauntletError `input` at the first that is missing or makes no sense. */
 export function parseRequest(model: string, raw: RawOptions): AuditRequest {
   const text = (name: string) => raw[name] as string | undefined;
   const optional = <T>(name: string, parse: (text: string, flag: string) => T): T | undefined => {
@@ -51,14 +51,26 @@ export function parseRequest(model: string, raw: RawOptions): AuditRequest {
       ? undefined
       : parse(given, `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
   };
+  const required = (name: string, form: string): string => {
+    const given = text(name);
+    if (given !== undefined) return given;
+    throw unexpected({
+      found: `missing --${name}`,
+      at: 'the command line',
+      expected: `--${name} ${form}`,
+      remedy: 'See gauntlet audit --help.',
+    });
+  };
+  const data = required('data', '<path>');
+  const epsilon = required('epsilon', '<list>');
   const mean = optional('mean', parseNumbers);
   const std = optional('std', parseDivisors);
   const output = text('output');
   return {
     model,
-    data: text('data')!,
+    data,
     norm: optional('norm', parseNorm) ?? 'linf',
-    epsilons: parseEpsilons(text('epsilon')!, '--epsilon'),
+    epsilons: parseEpsilons(epsilon, '--epsilon'),
     attacks: optional('attack', parseNames) ?? null,
     settings: ((raw['set'] ?? []) as readonly string[]).map((one) => parseSetting(one, '--set')),
     limit: optional('limit', atLeast(1)) ?? Infinity,

@@ -153,6 +153,15 @@ it('refuses a folder that holds another run, and leaves it alone', async () => {
   expect(left().map((name) => readFileSync(join(folder, name), 'latin1'))).toEqual(before);
 });
 
+it.each([
+  [{ seed: 0, goal: { kind: 'x' } }, { seed: 1, goal: { kind: 'y' } }, "Its seed is 0, this one's is 1."],
+  [{ list: [1, { step: 'a' }] }, { list: [1, { step: 'b' }] }, 'Its list.1.step is "a", this one\'s is "b".'],
+  [{ a: 1 }, { a: 1, b: 'c'.repeat(99) }, `Its b is nothing, this one's is "${'c'.repeat(59)}...`],
+])('says in what another run differs: %j', async (there, here, message) => {
+  await (await open({ plan: JSON.stringify(there) })).close();
+  await expect(open({ plan: JSON.stringify(here) })).rejects.toThrow(message);
+});
+
 it('replaces another run when told so, and nothing that is not its own', async () => {
   writeFileSync(join(folder, 'notes.txt'), 'mine');
   const run = await open();

@@ -144,13 +144,42 @@ async function namesIn(folder: string, name: string): Promise<readonly string[]>
 async function mustBeSame(folder: string, { name, plan }: RunSettings): Promise<void> {
   const held = await readFile(join(folder, PLAN), 'utf8').catch(() => null);
   if (held === plan) return;
+  const why = firstDifference(parsed(held), parsed(plan));
   throw unexpected({
     found: 'other run',
     at: name,
     expected: 'a new folder, or one that this very command left',
-    remedy: 'Name another folder with --out, or replace the run with --overwrite.',
+    remedy: `${why === null ? '' : `${why} `}Name another folder with --out, or replace the run with --overwrite.`,
   });
 }
+
+function parsed(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+const LONGEST_VALUE = 60;
+
+/** The first place at which two plans differ, with what each has there; null where one of them is no plan. */
+function firstDifference(there: unknown, here: unknown, path = ''): string | null {
+  const [a, b] = [JSON.stringify(there), JSON.stringify(here)] as (string | undefined)[];
+  if (a === b) return null;
+  if (isTree(there) && isTree(here)) {
+    for (const key of new Set([...Object.keys(here), ...Object.keys(there)])) {
+      const found = firstDifference(there[key], here[key], path === '' ? key : `${path}.${key}`);
+      if (found !== null) return found;
+    }
+  }
+  const short = (text = 'nothing') =>
+    text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}...` : text;
+  return path === '' ? null : `Its ${path} is ${short(a)}, this one's is ${short(b)}.`;
+}
+
+const isTree = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
 
 async function startAfresh(folder: string, held: readonly string[], plan: string): Promise<void> {
   for (const name of held) await rm(join(folder, name), { recursive: true, force: true });

@@ -7,9 +7,8 @@ const MEANT = /\(Did you mean (.+)\?\)/;
 const OBJECTIONS: Record<string, (subject: string) => readonly [found: string, expected: string]> = {
   'commander.unknownOption': (subject) => [`option '${subject}'`, 'an option of this command'],
   'commander.unknownCommand': (subject) => [`command '${subject}'`, 'one of its commands'],
-  'commander.missingArgument': (subject) => [`no ${subject}`, `a value for <${subject}>`],
-  'commander.missingMandatoryOptionValue': (subject) => [`no ${flag(subject)}`, `${subject}`],
-  'commander.optionMissingArgument': (subject) => [`no value for ${flag(subject)}`, `${subject}`],
+  'commander.missingArgument': (subject) => [`missing ${subject}`, `<${subject}>`],
+  'commander.optionMissingArgument': (subject) => [`missing value of ${flag(subject)}`, subject],
   'commander.excessArguments': () => ['too many arguments', 'those that the command takes'],
 };
 
@@ -19,7 +18,10 @@ const flag = (subject: string) => subject.split(/[ ,]/)[0]!;
 export function usageError(error: CommanderError): Error {
   const subject = /'([^']+)'/.exec(error.message)?.[1] ?? '';
   const meant = MEANT.exec(error.message)?.[1];
-  const [found, expected] = OBJECTIONS[error.code]?.(subject) ?? ['no command', 'one of its commands'];
+  const [found, expected] = OBJECTIONS[error.code]?.(subject) ?? [
+    error.message,
+    'a command line as the help says',
+  ];
   return unexpected(
     {
       found,

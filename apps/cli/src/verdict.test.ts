@@ -58,7 +58,7 @@ digits.onnx, 200 samples of digits.npz, seed 3
 The attacker knows everything.
 
 attack      epsilon  clean  robust   95% interval  median distance  broken    queries    time
-pgd           8/255  96.5%   50.0%  42.9% - 57.1%          0.03137      93  1,234,567  12.3 s
+pgd           8/255  96.5%   50.0%  42.9% - 57.1%           0.0314      93  1,234,567  12.3 s
 pgd             0.1  96.5%       -  0.0% - 100.0%                -       0          0   0.0 s
 
 worst case    8/255  96.5%   50.0%  42.9% - 57.1%
@@ -66,6 +66,20 @@ worst case      0.1  96.5%       -  0.0% - 100.0%
 
 Robust: classified correctly and not broken. The interval is the error of sampling only; an attack
 that was not run may do better.`);
+});
+
+it('says what robust means with a target, and counts one sample', () => {
+  const goal = { kind: 'targeted', target: 3 } as const;
+  const targeted: AuditJson = {
+    ...audit,
+    data: { name: 'digits.npz', samples: 1 },
+    threatModel: { ...audit.threatModel, goal },
+  };
+  const text = renderVerdict(targeted, [], plain).replaceAll('\n', ' ');
+  expect(text).toContain('digits.onnx, 1 sample of digits.npz');
+  expect(text).toContain(
+    'Robust: not driven to the target, of the samples that are classified correctly and whose label is not the target. ',
+  );
 });
 
 it('fits the terminal', () => {

@@ -9,6 +9,12 @@ export interface Paint {
   green(text: string): string;
 }
 
+const ROBUST = {
+  untargeted: 'classified correctly and not broken',
+  targeted:
+    'not driven to the target, of the samples that are classified correctly and whose label is not the target',
+};
+
 /** No line is wider. */
 export const WIDTH = 100;
 
@@ -23,7 +29,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     clean,
     percent(result.robustAccuracy),
     range(result.interval),
-    result.distance === null ? '-' : short(result.distance.median),
+    result.distance === null ? '-' : short(result.distance.median, 3),
     String(result.distance?.count ?? 0),
     result.queries.toLocaleString('en'),
     seconds(result.seconds),
@@ -49,7 +55,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
   const lines = align([head, ...results, ...worst]);
   return [
     paint.bold(
-      `${audit.model.name}, ${audit.data.samples} samples of ${audit.data.name}, seed ${audit.seed}`,
+      `${audit.model.name}, ${counted(audit.data.samples, 'sample')} of ${audit.data.name}, seed ${audit.seed}`,
     ),
     ...wrap(audit.threatModel.words),
     '',
@@ -62,8 +68,8 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     }),
     '',
     ...wrap(
-      'Robust: classified correctly and not broken. The interval is the error of sampling only; an attack that was ' +
-        'not run may do better.',
+      `Robust: ${ROBUST[audit.threatModel.goal.kind]}. The interval is the error of sampling only; an attack that ` +
+        'was not run may do better.',
     ).map(paint.dim),
   ].join('\n');
 }
@@ -74,7 +80,10 @@ const percent = (share: number | null) => (share === null ? '-' : `${(100 * shar
 
 const range = ([lo, hi]: readonly number[]) => `${percent(lo!)} - ${percent(hi!)}`;
 
-const short = (value: number) => String(Number(value.toPrecision(4)));
+const short = (value: number, digits = 4) => String(Number(value.toPrecision(digits)));
+
+/** A number of things. */
+export const counted = (n: number, thing: string) => `${n} ${thing}${n === 1 ? '' : 's'}`;
 
 /** A duration for people. */
 export function seconds(value: number): string {

@@ -135,7 +135,7 @@ describe('assemble', () => {
     [
       'a class that is none',
       { threatModel: { ...threat, goal: { kind: 'targeted', target: 2 } } },
-      'Unexpected class 2 at target, expected a class from 0 to 1.',
+      'Unexpected class 2 at --targeted, expected a class from 0 to 1.',
     ],
     ['no epsilon', { threatModel: { ...threat, epsilons: [] } }, 'Unexpected no number at epsilon'],
   ])('refuses %s', async (_, more, message) => {

@@ -110,7 +110,7 @@ async function checkThreat({ epsilons, goal }: ThreatModel, model: Model<Access>
   if (goal.kind === 'targeted' && typeof goal.target === 'number' && !isClass(goal.target, model.classes)) {
     throw unexpected({
       found: `class ${goal.target}`,
-      at: 'target',
+      at: '--targeted',
       expected: `a class from 0 to ${model.classes - 1}`,
       remedy: 'Pass a class that the model has.',
     });

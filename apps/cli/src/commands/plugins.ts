@@ -43,12 +43,13 @@ export async function listPlugins(
 }
 
 function factsOf(plugin: Plugin, { name, version }: Installed): PluginFacts {
-  const { id, kind, summary } = plugin;
+  const { id, summary } = plugin;
   return {
     id,
     package: name,
     version,
-    kind,
+    // As ids, packages and flags call it.
+    kind: plugin.kind === 'evasion' ? 'attack' : plugin.kind,
     summary,
     ...(plugin.kind === 'evasion' && { access: plugin.access, norms: plugin.norms }),
     options: 'options' in plugin ? optionFacts(plugin.options) : [],
