@@ -79,6 +79,13 @@ describe('what is packed', () => {
     );
   });
 
+  it('brings the licence with each package', () => {
+    const licence = readFileSync(join(ROOT, 'LICENSE'), 'utf8');
+    for (const name of readdirSync(join(user, 'node_modules/@gauntlet'))) {
+      expect(text(`node_modules/@gauntlet/${name}/LICENSE`)).toBe(licence);
+    }
+  });
+
   it('lists its plugins', async () => {
     const { status, out } = await gauntlet(user, ['plugins', '--json']);
     const listed = JSON.parse(out) as { id: string; kind: string; access?: string; options: object[] }[];
@@ -239,7 +246,7 @@ describe('an interrupted audit', () => {
     '--attack',
     'pgd',
     '--limit',
-    '48',
+    '32',
     '--batch-size',
     '8',
     '--restarts',

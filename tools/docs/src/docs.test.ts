@@ -33,6 +33,11 @@ describe.each(files)('%s', (path) => {
   }
 });
 
+it.each(['packages', 'plugins', 'apps'].flatMap(folders))('%s holds the licence', (folder) => {
+  // npm packs the licence of a package's own folder only.
+  expect(text(`${folder}/LICENSE`)).toBe(text('LICENSE'));
+});
+
 describe('tables of options', () => {
   const plugins = folders('plugins').filter((folder) => existsSync(`${folder}/README.md`));
 
