@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ModelProto, readModel, TensorProto_DataLocation, writeModel } from '@gauntlet/onnx';
 import { main } from './index.js';
-import { gauntlet, ROOT } from './testing/packed.js';
+import { gauntlet, type Outcome, ROOT } from './testing/packed.js';
 
 const { writeNpz } = await import('@gauntlet/dataset-npz');
 
@@ -86,79 +86,103 @@ const command = ({ model, data, epsilon, out }: typeof good, ...more: string[]) 
   ...more,
 ];
 
+/** Cases: what is wrong, how a good command is changed, and what is said. */
+const CASES: readonly (readonly [
+  name: string,
+  change: Partial<typeof good>,
+  more: readonly string[],
+  message: RegExp,
+])[] = [
+  ['a missing model', { model: 'no.onnx' }, [], /missing file at no\.onnx/],
+  ['a truncated model', { model: 'cut.onnx' }, [], /at cut\.onnx/],
+  ['a file that is not ONNX', { model: 'text.onnx' }, [], /at text\.onnx/],
+  ['a model of a kind that no adapter opens', { model: 'model.h5' }, [], /'\.h5' at model\.h5.*onnx/],
+  ['a model without an extension', { model: 'file' }, [], /model file without an extension at file/],
+  ['data without an extension', { data: 'file' }, [], /file without an extension at file/],
+  ['external data that is missing', { model: 'missing-weights.onnx' }, [], /weights\.bin/],
+  ['external data outside of the folder', { model: 'escaping-weights.onnx' }, [], /etc\/passwd/],
+  [
+    'an op without a gradient',
+    { model: 'no-gradient.onnx' },
+    [],
+    /QuickGelu at node "the_odd_one".*No attack .* can still run on it/,
+  ],
+  ['missing data', { data: 'no.npz' }, [], /missing file at no\.npz/],
+  ['truncated data', { data: 'cut.npz' }, [], /cut off at cut\.npz/],
+  ['data that is not npz', { data: 'text.npz' }, [], /not a zip archive.* at text\.npz/],
+  ['data of another shape', { data: 'flat.npz' }, [], /shape \[784\] at flat\.npz, expected \[1,28,28\]/],
+  ['data of a wrong type', { data: 'integers.npz' }, [], /dtype i4 at array 'x' of integers\.npz/],
+  ['a NaN', { data: 'nan.npz' }, [], /NaN at sample 1 of nan\.npz/],
+  ['a value outside the bounds', { data: 'bright.npz' }, [], /value 255 at sample 0.*--bounds/],
+  [
+    'a label out of range',
+    { data: 'labels.npz' },
+    [],
+    /label 10 at sample 1 of labels\.npz, expected a class from 0 to 9/,
+  ],
+  [
+    'an unknown attack',
+    {},
+    ['--attack', 'pdg'],
+    /attack 'pdg'.*Did you mean pgd\? Otherwise install the package that provides it, such as @gauntlet\/attack-pdg\.$/m,
+  ],
+  [
+    'an attack of which nothing is known',
+    {},
+    ['--attack', 'carlini-wagner'],
+    /\(fgsm, pgd\)\. Install the package that provides it, such as @gauntlet\/attack-carlini-wagner\.$/m,
+  ],
+  ['an attack that is no plugin', {}, ['--attack', 'commander'], /not a plugin at commander/],
+  ['a data set as an attack', {}, ['--attack', '@gauntlet/dataset-npz'], /dataset\/npz.* at --attack/],
+  [
+    'an unknown option of an attack',
+    {},
+    ['--set', 'pgd.stepz=4'],
+    /option 'stepz' of attack\/pgd at --set, expected one of steps, stepSize, randomStart\. Did you mean pgd\.steps\?/,
+  ],
+  [
+    'an option of an attack that has none',
+    {},
+    ['--set', 'fgsm.steps=4'],
+    /'steps' of attack\/fgsm at --set, expected none/,
+  ],
+  [
+    'a value that an option does not take',
+    {},
+    ['--set', 'pgd.steps=0'],
+    /options at attack\/pgd.*Mend steps: expected a number of at least 1\.$/m,
+  ],
+  ['an option of nobody', {}, ['--set', 'pdg.steps=4'], /plugin 'pdg' at --set.*Did you mean pgd\?/],
+  [
+    'a target that is no class',
+    {},
+    ['--targeted', '10'],
+    /class 10 at --targeted, expected a class from 0 to 9/,
+  ],
+  ['a folder that holds another run', { out: 'other-run' }, [], /other run at other-run.*--overwrite/],
+  ['a file in place of the folder', { out: 'file' }, [], /file at file/],
+];
+
 describe('one sentence, exit code 2 and nothing written', () => {
-  it.each<[string, Partial<typeof good>, string[], RegExp]>([
-    ['a missing model', { model: 'no.onnx' }, [], /missing file at no\.onnx/],
-    ['a truncated model', { model: 'cut.onnx' }, [], /at cut\.onnx/],
-    ['a file that is not ONNX', { model: 'text.onnx' }, [], /at text\.onnx/],
-    ['a model of a kind that no adapter opens', { model: 'model.h5' }, [], /'\.h5' at model\.h5.*onnx/],
-    ['a model without an extension', { model: 'file' }, [], /model file without an extension at file/],
-    ['data without an extension', { data: 'file' }, [], /file without an extension at file/],
-    ['external data that is missing', { model: 'missing-weights.onnx' }, [], /weights\.bin/],
-    ['external data outside of the folder', { model: 'escaping-weights.onnx' }, [], /etc\/passwd/],
-    [
-      'an op without a gradient',
-      { model: 'no-gradient.onnx' },
-      [],
-      /QuickGelu at node "the_odd_one".*No attack .* can still run on it/,
-    ],
-    ['missing data', { data: 'no.npz' }, [], /missing file at no\.npz/],
-    ['truncated data', { data: 'cut.npz' }, [], /cut off at cut\.npz/],
-    ['data that is not npz', { data: 'text.npz' }, [], /not a zip archive.* at text\.npz/],
-    ['data of another shape', { data: 'flat.npz' }, [], /shape \[784\] at flat\.npz, expected \[1,28,28\]/],
-    ['data of a wrong type', { data: 'integers.npz' }, [], /dtype i4 at array 'x' of integers\.npz/],
-    ['a NaN', { data: 'nan.npz' }, [], /NaN at sample 1 of nan\.npz/],
-    ['a value outside the bounds', { data: 'bright.npz' }, [], /value 255 at sample 0.*--bounds/],
-    [
-      'a label out of range',
-      { data: 'labels.npz' },
-      [],
-      /label 10 at sample 1 of labels\.npz, expected a class from 0 to 9/,
-    ],
-    [
-      'an unknown attack',
-      {},
-      ['--attack', 'pdg'],
-      /attack 'pdg'.*Did you mean pgd\? Otherwise install the package that provides it, such as @gauntlet\/attack-pdg\.$/m,
-    ],
-    [
-      'an attack of which nothing is known',
-      {},
-      ['--attack', 'carlini-wagner'],
-      /\(fgsm, pgd\)\. Install the package that provides it, such as @gauntlet\/attack-carlini-wagner\.$/m,
-    ],
-    ['an attack that is no plugin', {}, ['--attack', 'commander'], /not a plugin at commander/],
-    ['a data set as an attack', {}, ['--attack', '@gauntlet/dataset-npz'], /dataset\/npz.* at --attack/],
-    [
-      'an unknown option of an attack',
-      {},
-      ['--set', 'pgd.stepz=4'],
-      /option 'stepz' of attack\/pgd at --set, expected one of steps, stepSize, randomStart\. Did you mean pgd\.steps\?/,
-    ],
-    [
-      'an option of an attack that has none',
-      {},
-      ['--set', 'fgsm.steps=4'],
-      /'steps' of attack\/fgsm at --set, expected none/,
-    ],
-    [
-      'a value that an option does not take',
-      {},
-      ['--set', 'pgd.steps=0'],
-      /options at attack\/pgd.*Mend steps: expected a number of at least 1\.$/m,
-    ],
-    ['an option of nobody', {}, ['--set', 'pdg.steps=4'], /plugin 'pdg' at --set.*Did you mean pgd\?/],
-    [
-      'a target that is no class',
-      {},
-      ['--targeted', '10'],
-      /class 10 at --targeted, expected a class from 0 to 9/,
-    ],
-    ['a folder that holds another run', { out: 'other-run' }, [], /other run at other-run.*--overwrite/],
-    ['a file in place of the folder', { out: 'file' }, [], /file at file/],
-  ])('%s', async (_, change, more, message) => {
-    const before = readdirSync(user).sort();
-    const { status, out, err } = await gauntlet(user, command({ ...good, ...change }, ...more));
+  const outcomes = new Map<string, Promise<Outcome>>();
+  let before: readonly string[] = [];
+
+  // Processes of their own, two at a time.
+  beforeAll(async () => {
+    before = readdirSync(user).sort();
+    const waiting = CASES.values();
+    const work = async () => {
+      for (const [name, change, more] of waiting) {
+        const outcome = gauntlet(user, command({ ...good, ...change }, ...more));
+        outcomes.set(name, outcome);
+        await outcome;
+      }
+    };
+    await Promise.all([work(), work()]);
+  });
+
+  it.each(CASES)('%s', async (name, _change, _more, message) => {
+    const { status, out, err } = (await outcomes.get(name))!;
     expect(err).toMatch(message);
     expect(err).toMatch(/^gauntlet: Unexpected [^\n]* at [^\n]*, expected [^\n]*\. [^\n]*[.?]\n$/);
     expect({ status, out }).toEqual({ status: 2, out: '' });

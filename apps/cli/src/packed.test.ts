@@ -251,9 +251,13 @@ describe('an interrupted audit', () => {
     '8',
     '--restarts',
     '4',
+    '--set',
+    'pgd.steps=20',
   ];
-  beforeAll(async () => {
-    expect(await audit(...args, '--out', 'straight')).toMatchObject({ status: 0 });
+  let straight: Promise<Outcome>;
+  // It runs beside the first of those that are stopped.
+  beforeAll(() => {
+    straight = audit(...args, '--out', 'straight');
   });
 
   it.each(['SIGINT', 'SIGKILL'] as const)(
@@ -264,14 +268,14 @@ describe('an interrupted audit', () => {
       const all = ['audit', MODEL, '--data', DATA, ...args, '--out', out];
       const stopped = await gauntlet(user, all, (kill) => {
         const timer = setInterval(() => {
-          if (!existsSync(outcomes) || readFileSync(outcomes, 'utf8').split('\n').length < 9) return;
+          if (!existsSync(outcomes) || readFileSync(outcomes, 'utf8').split('\n').length <= 16) return;
           clearInterval(timer);
           kill(signal);
         }, 5);
       });
       expect(existsSync(join(user, out, 'audit.json'))).toBe(false);
       const before = rowsOf(out);
-      expect(before.length).toBeGreaterThanOrEqual(8);
+      expect(before.length).toBeGreaterThanOrEqual(16);
       expect(before.length).toBeLessThan(64);
       if (signal !== 'SIGKILL') {
         expect(stopped.status).toBe(130);
@@ -281,8 +285,9 @@ describe('an interrupted audit', () => {
       }
 
       const resumed = await gauntlet(user, all);
-      expect(resumed).toMatchObject({ status: 0 });
-      expect(rowsOf(out).slice(0, before.length - 4)).toEqual(before.slice(0, before.length - 4));
+      expect([resumed, await straight]).toMatchObject([{ status: 0 }, { status: 0 }]);
+      // But for the last batch, whose mark may be missing: it is run again.
+      expect(rowsOf(out).slice(0, before.length - 8)).toEqual(before.slice(0, before.length - 8));
       expect(rowsOf(out).map(strip)).toEqual(rowsOf('straight').map(strip));
       expect(await arraysOf(out)).toEqual(await arraysOf('straight'));
       expect(readdirSync(join(user, out)).sort()).toEqual(readdirSync(join(user, 'straight')).sort());
