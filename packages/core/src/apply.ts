@@ -76,8 +76,7 @@ function goalsFor(
     if (goal.target === 'random') {
       return (label + 1 + stream(seed, ids[i]!, 'target').integer(classes - 1)) % classes;
     }
-    if (scores === null) return (label + 1) % classes;
-    const own = row(scores, i);
+    const own = row(scores!, i);
     return own.indexOf(own.reduce((least, value) => Math.min(least, value), Infinity));
   };
   return { kind: 'targeted', classes: y.map(target), confidence };

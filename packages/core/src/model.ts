@@ -55,4 +55,8 @@ export type Model<A extends Access = 'gradients'> = {
 }[A];
 
 /** A model that holds native memory until it is closed. */
-export type OpenModel<A extends Access = Access> = Model<A> & { close(): Promise<void> };
+export type OpenModel<A extends Access = Access> = Model<A> & {
+  /** The files that it was read from beside its own, from the folder of that. */
+  readonly files?: readonly string[];
+  close(): Promise<void>;
+};

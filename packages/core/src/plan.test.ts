@@ -150,6 +150,15 @@ describe('assemble', () => {
     );
   });
 
+  it('refuses the least likely class where there are no scores', async () => {
+    const toy = linearToy();
+    const model = { ...toy.model, access: 'labels' as const };
+    const threatModel = { ...threat, goal: { kind: 'targeted', target: 'least-likely' } as const };
+    await expect(assembled({ ...toy, model }, { threatModel })).rejects.toThrow(
+      'scores, by which the least likely class is known',
+    );
+  });
+
   it('refuses data of another shape', async () => {
     const toy = linearToy();
     const dataset = { ...dataOf(toy), shape: [4, 5] };

@@ -115,6 +115,15 @@ async function checkThreat({ epsilons, goal }: ThreatModel, model: Model<Access>
       remedy: 'Pass a class that the model has.',
     });
   }
+  if (goal.kind === 'targeted' && goal.target === 'least-likely' && !allows(model.access, 'scores')) {
+    throw unexpected({
+      found: `model that offers ${model.access}`,
+      at: model.name,
+      expected: 'scores, by which the least likely class is known',
+      remedy: 'Choose another target.',
+      code: 'unsupported',
+    });
+  }
 }
 
 const isClass = (value: number, classes: number) => Number.isInteger(value) && value >= 0 && value < classes;
