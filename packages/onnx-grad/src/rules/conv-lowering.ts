@@ -5,7 +5,7 @@ import type { Value } from '../value.js';
 import { fixed } from '../value.js';
 import { byPhases } from './phases.js';
 import type { Window } from './window.js';
-import { spread } from './window.js';
+import { repeated, spread } from './window.js';
 
 /** A convolution whose input gradient is wanted. */
 export interface Convolution {
@@ -96,17 +96,14 @@ function mirroredSmall({ site, group }: Convolution, weights: Tensor): Value {
 
 /** Puts zeros between the elements: each is repeated over its stride, and all but the first copy masked. */
 function widened({ ops, path }: Site, g: Value, { strides }: Window, sizes: readonly number[]): Value {
-  const { emit, constant, mul, slice } = ops;
+  const { constant, mul, slice } = ops;
   const grown = g.dims.slice(2).map((size, i) => fixed(size, path) * strides[i]!);
-  const scales = constant({ dtype: 'float32', dims: [4], data: Float32Array.of(1, 1, ...strides) });
-  const attributes = { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
-  const type = { dtype: g.dtype, dims: [...g.dims.slice(0, 2), ...grown] };
   const [height, width] = grown as [number, number];
   const mask = new Float32Array(height * width).map((_, at) =>
     Math.floor(at / width) % strides[0]! === 0 && (at % width) % strides[1]! === 0 ? 1 : 0,
   );
   const all = mul(
-    emit('Resize', [g, undefined, scales], attributes, type),
+    repeated(ops, g, strides),
     constant({ dtype: 'float32', dims: [1, 1, height, width], data: mask }),
   );
   return sizes.reduce((value, size, i) => (size < grown[i]! ? slice(value, i + 2, 0, size) : value), all);

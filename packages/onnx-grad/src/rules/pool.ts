@@ -7,7 +7,7 @@ import { whenPositive } from './masks.js';
 import { tiledMaxPool } from './pool-lowering.js';
 import { countAlong } from './reduce.js';
 import type { Window } from './window.js';
-import { spread, windowOf } from './window.js';
+import { repeated, spread, windowOf } from './window.js';
 
 /**
  * A Relu whose result only one MaxPool reads is masked after the pool, where the tensor is smaller: the largest element of a
@@ -97,7 +97,21 @@ const spatialAxes = (x: Value, path: string): number[] => {
 };
 
 const globalAveragePool: Rule = (site) => [
-  () => site.ops.div(site.g, countAlong(site.ops, site.x(0), spatialAxes(site.x(0), site.path))),
+  () => {
+    const { x, g, ops, path, lowering } = site;
+    const [image, axes] = [x(0), spatialAxes(x(0), path)];
+    const sizes = image.dims.slice(1);
+    const blocked = lowering === 'blocked' && g.dtype === 'float32' && axes.length === 2;
+    if (!blocked || sizes.some((size) => typeof size === 'string')) {
+      return ops.div(g, countAlong(ops, image, axes));
+    }
+    // Shared out by a depthwise convolution, repeated by a Resize: both keep the blocked layout.
+    const [channels, height, width] = sizes as [number, number, number];
+    const share = new Float32Array(channels).fill(1 / (height * width));
+    const weights = ops.constant({ dtype: 'float32', dims: [channels, 1, 1, 1], data: share });
+    const shared = ops.emit('Conv', [g, weights], { group: channels, kernel_shape: [1, 1] }, g);
+    return repeated(ops, shared, [height, width]);
+  },
 ];
 
 /** The first largest element of each channel gets the gradient. */

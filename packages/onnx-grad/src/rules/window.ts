@@ -107,3 +107,11 @@ export function spread(
   const pads = [...like.dims.map(() => 0), 0, 0, ...outside];
   return ops.emit('Pad', [result, ops.ints(pads)], {}, { dtype: g.dtype, dims: shape(outside.map(() => 0)) });
 }
+
+/** Repeats the elements of images along their height and width, in ONNX Runtime's blocked layout if they are in it. */
+export function repeated({ emit, constant }: Site['ops'], x: Value, times: readonly number[]): Value {
+  const scales = constant({ dtype: 'float32', dims: [4], data: Float32Array.of(1, 1, ...times) });
+  const attributes = { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
+  const dims = x.dims.map((size, i) => (i < 2 ? size : Number(size) * times[i - 2]!));
+  return emit('Resize', [x, undefined, scales], attributes, { dtype: x.dtype, dims });
+}
