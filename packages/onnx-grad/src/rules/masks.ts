@@ -11,9 +11,9 @@ const STEEP_DIFFERENCE = 2 ** 100;
 
 /** g where y > 0, else 0, for a y that is not negative. The fast form multiplies by a mask of exact zeros and ones. */
 export function whenPositive({ ops, lowering }: Site, y: Value, g: Value): Value {
-  const { mul, where, greater, sign } = ops;
+  const { mul, where, greater, cast } = ops;
   if (lowering === 'plain' || y.dtype !== 'float32') return where(greater(y, 0), g, 0);
-  return mul(g, hasBlocks(y) ? steps(ops, y, STEEP, 0) : sign(y));
+  return mul(g, hasBlocks(y) ? steps(ops, y, STEEP, 0) : cast(cast(y, 'bool'), 'float32'));
 }
 
 /** g where low < y < high, else 0, for a y that was clipped to these bounds. */
