@@ -58,13 +58,6 @@ export function compileLoss(
   const chosen = (mask: string) => reduce('ReduceSum', node('Where', mask, scores.name, number(0)));
   const others = (name: string) => node('Where', isClass(name), number(LOWEST), scores.name);
 
-  /** log(sum(exp(z))) over each row of z, less its largest number. */
-  const logSumExp = (z: string) => {
-    const top = graph.node('ReduceMax', [z, axis()], { keepdims: 1 });
-    const sum = reduce('ReduceSum', node('Exp', node('Sub', z, top)));
-    return node('Add', node('Squeeze', top, axis()), node('Log', sum));
-  };
-
   /**
    * log(1 + exp(d)) = max(d, 0) + log1p(u) with u = exp(-|d|), and log1p(u) = log(w) - ((w - 1) - u) / w with w = 1 + u as rounded.
    * Its derivative is u / (1 + u) for d <= 0: never a difference of large numbers.
@@ -100,7 +93,7 @@ export function compileLoss(
       case 'maxOther':
         return reduce('ReduceMax', others(of.class));
       case 'logSumExpOther':
-        return logSumExp(others(of.class));
+        return reduce('ReduceLogSumExp', others(of.class));
       case 'ranked':
         return ranked(of.place);
       case 'given':

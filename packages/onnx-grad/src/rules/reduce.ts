@@ -11,6 +11,8 @@ interface Reduction {
   total(value: Value): Value;
   /** How many elements become one. */
   count(): Operand;
+  /** The axes, where they are constants. */
+  readonly axes?: readonly number[];
 }
 
 function reductionOf(site: Site): Reduction {
@@ -47,6 +49,7 @@ function reductionOf(site: Site): Reduction {
     },
     total: (value) => ops.sum(value, axes),
     count: () => countAlong(ops, input, axes),
+    axes,
   };
 }
 
@@ -124,7 +127,8 @@ export const reductions: Rules = {
   ReduceSumSquare: reduction(({ x, ops: { mul } }, { arriving }) => mul(arriving, mul(x(0), 2))),
   ReduceLogSum: reduction(({ ops: { div, exp } }, { wide, arriving }) => div(arriving, exp(wide()))),
   // Dividing by the sum takes out the rounding of a large y.
-  ReduceLogSumExp: reduction(({ x, ops: { mul, div, exp, sub } }, { wide, arriving, total }) => {
+  ReduceLogSumExp: reduction(({ x, ops: { emit, mul, div, exp, sub } }, { wide, arriving, total, axes }) => {
+    if (axes?.length === 1) return mul(arriving, emit('Softmax', [x(0)], { axis: axes[0] }, x(0)));
     const shares = exp(sub(x(0), wide()));
     return mul(arriving, div(shares, total(shares)));
   }),
