@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   allows,
   assemble,
@@ -25,6 +25,8 @@ export interface Prepared {
   readonly assembled: Assembled;
   /** How the data set was read. */
   readonly source: { readonly use: string; readonly options: unknown };
+  /** The SHA-256 of each file that the model is read from beside its own. */
+  readonly externalData: Readonly<Record<string, string>>;
   /** What the user should know about the model. */
   readonly notices: readonly string[];
   close(): Promise<void>;
@@ -61,7 +63,13 @@ export async function prepare(request: AuditRequest, plugins: Plugins): Promise<
     const byId = new Map(attacks.map((attack) => [attack.id, attack]));
     const assembled = await assemble(plan, { model, dataset, attack: (id) => byId.get(id) });
     await checkSamples(assembled);
-    return { assembled, source: { use: source.id, options }, notices, close: () => model.close() };
+    return {
+      assembled,
+      source: { use: source.id, options },
+      externalData: await hashesOf(model.files ?? [], dirname(request.model)),
+      notices,
+      close: () => model.close(),
+    };
   } catch (error) {
     await model.close();
     throw error;
@@ -191,6 +199,12 @@ function planOf(
     batchSize: request.batchSize,
     seed: request.seed,
   };
+}
+
+async function hashesOf(files: readonly string[], folder: string): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const file of files) hashes[file] = await sha256(join(folder, file));
+  return hashes;
 }
 
 async function sha256(path: string): Promise<string> {

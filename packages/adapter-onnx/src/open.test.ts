@@ -518,6 +518,7 @@ describe('bad files', () => {
     const model = await open(external('weights.bin'));
     const { data } = await model.scores(random(1, 6));
     expect(data.length).toBe(4);
+    expect(model.files).toEqual(['weights.bin']);
     await model.close();
   });
 });

@@ -25,5 +25,5 @@ export async function openOnnx(
     loaded,
   ]);
   for (const notice of prepared.notices) settings.onNotice?.(notice);
-  return serve(prepared, settings);
+  return { ...(await serve(prepared, settings)), files: prepared.files };
 }

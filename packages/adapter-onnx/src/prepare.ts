@@ -34,13 +34,13 @@ export const prepare = (path: string, settings: ModelSettings): Promise<Prepared
   legibly(prepareFile(path, settings));
 
 async function prepareFile(path: string, settings: ModelSettings): Promise<Prepared> {
-  const model = await readModelFile(path);
+  const { model, files } = await readModelFile(path);
   const draft = atPath(path, () => {
     const graph = new Graph(upgrade(model));
     const input = takeInput(graph, settings, path);
     const scores = takeScores(graph, settings.output, path);
     standardise(graph);
-    return { input, scores };
+    return { input, scores, files };
   });
   const graph = new Graph(await tidy(model, path));
   const learnt = await learn(graph, draft, path);
@@ -50,6 +50,7 @@ async function prepareFile(path: string, settings: ModelSettings): Promise<Prepa
 interface Draft {
   readonly input: Input;
   readonly scores: string;
+  readonly files: readonly string[];
 }
 
 interface Learnt {
@@ -84,7 +85,8 @@ async function learn(graph: Graph, { input, scores }: Draft, path: string): Prom
   throw failure;
 }
 
-function finish(graph: Graph, { input, scores }: Draft, { types, batch }: Learnt, path: string): Prepared {
+function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: string): Prepared {
+  const { input, scores, files } = draft;
   const notices: string[] = [];
   const name = basename(path);
   if (batch !== 'any') {
@@ -100,6 +102,7 @@ function finish(graph: Graph, { input, scores }: Draft, { types, batch }: Learnt
   graph.proto.output = [writeValueInfo(final, 'float32', [rows, classes])];
   const prepared: Prepared = {
     name,
+    files,
     model: writeModel(graph.model),
     input: { name: input.name, shape: input.shape },
     scores: final,

@@ -7,6 +7,8 @@ export const BATCH = 'N';
 export interface Prepared {
   /** The file's name, without its folder. */
   readonly name: string;
+  /** The files of external data that belong to it, from its folder. */
+  readonly files: readonly string[];
   /** An ONNX model in standard operators. */
   readonly model: Uint8Array;
   /** The input, and one sample's shape, without the batch axis. */

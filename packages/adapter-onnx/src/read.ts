@@ -12,18 +12,24 @@ import {
 /** Protobuf's own limit, and so the limit of a model with its weights inside. */
 const LARGEST = 2 ** 31 - 1;
 
+/** A model that was read whole. */
+export interface Read {
+  readonly model: ModelProto;
+  /** The files of external data that it was read from as well, from the model's folder, sorted. */
+  readonly files: readonly string[];
+}
+
 /**
  * Reads a model file with its external data, which must lie in the model's folder or below.
  *
  * @throws GauntletError for files that are missing, truncated, too large or not ONNX.
  */
-export async function readModelFile(path: string): Promise<ModelProto> {
+export async function readModelFile(path: string): Promise<Read> {
   const size = await sizeOf(path);
   if (size > LARGEST) throw tooLarge(path);
   const bytes = await readPart(path, 0, size);
   const model = atPath(path, () => readModel(bytes));
-  await loadExternal(model, path);
-  return model;
+  return { model, files: await loadExternal(model, path) };
 }
 
 /** Names the file in an error of the ONNX reader. */
@@ -72,13 +78,14 @@ const tooLarge = (path: string) =>
     code: 'unsupported',
   });
 
-/** Puts the bytes that a model keeps in other files into the model. */
-async function loadExternal(model: ModelProto, path: string): Promise<void> {
+/** Puts the bytes that a model keeps in other files into the model, and gives the files. */
+async function loadExternal(model: ModelProto, path: string): Promise<readonly string[]> {
   const tensors = everyTensor(model).filter(
     ({ dataLocation }) => dataLocation === TensorProto_DataLocation.EXTERNAL,
   );
-  if (tensors.length === 0) return;
+  if (tensors.length === 0) return [];
   const folder = await realpath(dirname(path));
+  const files = new Set<string>();
   let total = 0;
   for (const tensor of tensors) {
     const entry = (key: string) => tensor.externalData.find((each) => each.key === key)?.value;
@@ -99,7 +106,9 @@ async function loadExternal(model: ModelProto, path: string): Promise<void> {
     tensor.rawData = await readPart(file, offset, length);
     tensor.dataLocation = TensorProto_DataLocation.DEFAULT;
     tensor.externalData = [];
+    files.add(relative(folder, file).replaceAll(sep, '/'));
   }
+  return [...files].sort();
 }
 
 const everyTensor = ({ graph, functions }: ModelProto): TensorProto[] => {

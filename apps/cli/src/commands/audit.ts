@@ -15,7 +15,7 @@ import { renderVerdict } from '../verdict.js';
 /** Runs `gauntlet audit`: checks everything, attacks, and publishes the verdict. */
 export async function audit(request: AuditRequest, version: string, terminal: Terminal): Promise<void> {
   const plugins = createPlugins(terminal.cwd);
-  const { assembled, source, notices, close } = await untilAborted(
+  const { assembled, source, externalData, notices, close } = await untilAborted(
     terminal.signal,
     prepare(request, plugins),
   );
@@ -27,7 +27,7 @@ export async function audit(request: AuditRequest, version: string, terminal: Te
     const run = await openRunFolder(resolve(terminal.cwd, folder), {
       name: folder,
       // All that decides what the rows will be.
-      plan: `${JSON.stringify({ ...plan, source, input: request.input, versions }, null, 2)}\n`,
+      plan: `${JSON.stringify({ ...plan, externalData, source, input: request.input, versions }, null, 2)}\n`,
       shape: dataset.shape,
       overwrite: request.overwrite,
     });
