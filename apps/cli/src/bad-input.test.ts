@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -266,6 +267,15 @@ it('tells all that is wrong with a plan at once', async () => {
   const lines = err.trimEnd().split('\n');
   expect(lines).toHaveLength(3);
   expect(lines.every((line) => line.startsWith('gauntlet: Unexpected '))).toBe(true);
+});
+
+it('does not mind a reader that leaves', async () => {
+  const child = spawn(process.execPath, [`${ROOT}apps/cli/bin/gauntlet.js`, 'audit', '--help']);
+  child.stdout.destroy();
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  expect({ status, err }).toEqual({ status: 0, err: '' });
 });
 
 it('shows the stack trace when asked', async () => {

@@ -68,6 +68,12 @@ function processTerminal(): Terminal {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // Whoever read it has seen enough, as `head` has.
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   return {
     cwd: process.cwd(),
     out: (text) => void process.stdout.write(text),
