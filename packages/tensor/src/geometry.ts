@@ -146,8 +146,8 @@ function scratch({ epsilon, centre, size, box: [lo, hi] }: Around, norm: 'l1' | 
     aim(ends: Float32Array, starts: Float32Array | null, at: Float32Array, from: number, to: number): number {
       for (let i = from; i < to; i++) {
         const d = starts === null ? ends[i]! : ends[i]! - starts[i]!;
-        const finite = d > -Infinity && d < Infinity;
-        direction[i - from] = finite ? d : 0;
+        // What is not finite does not vanish when subtracted from itself.
+        direction[i - from] = d - d === 0 ? d : 0;
         caps[i - from] = d > 0 ? hi - at[i]! : at[i]! - lo;
       }
       return to - from;
