@@ -24,25 +24,28 @@ export function inputGradient(convolution: Convolution): Value {
   const { site, window, group } = convolution;
   const { x, g, lowering, graph, node } = site;
   const weights = lowering === 'plain' ? undefined : graph.value(node.input[1]!);
-  const flat = window.strides.every((stride) => stride === 1);
-  const usable = weights?.dtype === 'float32' && x(0).dims.length === 4 && Number(x(0).dims[1]) > group;
-  const depthwise =
-    weights?.dtype === 'float32' && x(0).dims.length === 4 && group > 1 && x(0).dims[1] === group;
+  const blocked = weights?.dtype === 'float32' && x(0).dims.length === 4;
+  const found = blocked ? asConvolution(convolution, weights) : undefined;
+  return found ?? spread(site, g, x(1), window, group, x(0));
+}
+
+/** The gradient by a convolution with constant weights; undefined where there is none that pays. */
+function asConvolution(convolution: Convolution, weights: Tensor): Value | undefined {
+  const { site, window, group } = convolution;
+  const { x, g } = site;
+  const channels = Number(x(0).dims[1]);
+  const depthwise = group > 1 && channels === group;
+  if (!(channels > group) && !depthwise) return undefined;
+  if (window.strides.every((stride) => stride === 1)) return mirrored(convolution, weights, g);
+  const known = [...g.dims.slice(2), ...x(0).dims.slice(2)].every((size) => typeof size === 'number');
   const point =
     window.kernel.every((size) => size === 1) && [...window.begins, ...window.ends].every((pad) => pad === 0);
-  if (weights !== undefined && (usable || depthwise)) {
-    if (flat) return mirrored(convolution, weights, g) ?? spread(site, g, x(1), window, group, x(0));
-    const known = [...g.dims.slice(2), ...x(0).dims.slice(2)].every((size) => typeof size === 'number');
-    if (point && known)
-      return widened(site, mirroredSmall(convolution, weights), window, x(0).dims.slice(2) as number[]);
-    if (depthwise && known) {
-      const sizes = g.dims.slice(2).map((size, i) => fixed(size, site.path) * window.strides[i]!);
-      const wide = widened(site, g, window, sizes);
-      return mirrored(convolution, weights, wide) ?? spread(site, g, x(1), window, group, x(0));
-    }
-    if (usable) return byPhases(convolution, weights) ?? spread(site, g, x(1), window, group, x(0));
-  }
-  return spread(site, g, x(1), window, group, x(0));
+  if (point && known)
+    return widened(site, mirroredSmall(convolution, weights), window, x(0).dims.slice(2) as number[]);
+  if (!depthwise) return byPhases(convolution, weights);
+  if (!known) return undefined;
+  const sizes = g.dims.slice(2).map((size, i) => fixed(size, site.path) * window.strides[i]!);
+  return mirrored(convolution, weights, widened(site, g, window, sizes));
 }
 
 /** [O, C / G, ...kernel] -> [C, O / G, ...kernel] with the kernel mirrored. */
