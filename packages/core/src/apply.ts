@@ -1,7 +1,7 @@
-import { distance, NORMS, row, rows, stream, take, type Tensor } from '@gauntlet/tensor';
+import { argmax, distance, NORMS, row, rows, stream, take, type Tensor } from '@gauntlet/tensor';
 import type { Batch } from './dataset.js';
 import { evade } from './evade.js';
-import { type Goal, labelsOf } from './goal.js';
+import type { Goal } from './goal.js';
 import { type Access, allows, type Model } from './model.js';
 import type { Assembled, Plan, Step } from './plan.js';
 import type { Row, Verdict } from './row.js';
@@ -58,7 +58,7 @@ async function cleanAnswers(
   if (!allows(model.access, 'scores'))
     return { labels: await (model as Model<'labels'>).labels(x), scores: null };
   const scores = await (model as Model<'scores'>).scores(x);
-  return { labels: labelsOf(scores), scores };
+  return { labels: argmax(scores), scores };
 }
 
 /** The class that each sample shall leave, or arrive at. */

@@ -1,4 +1,4 @@
-import { argmax, row, rows, type Tensor } from '@gauntlet/tensor';
+import { row, rows, type Tensor } from '@gauntlet/tensor';
 
 /** What an attack tries to reach for each sample: leave `classes[i]` (untargeted), or arrive at it (targeted). */
 export interface Goal {
@@ -33,6 +33,3 @@ export function reachedByScores(goal: Goal, scores: Tensor, of: readonly number[
 /** Which labels reach the goal; label `i` belongs to sample `of[i]`. */
 export const reachedByLabels = (goal: Goal, labels: Int32Array, of: readonly number[]): boolean[] =>
   Array.from(labels, (label, i) => (label === goal.classes[of[i]!]) === (goal.kind === 'targeted'));
-
-/** The classes that scores stand for. */
-export const labelsOf = argmax;

@@ -1,6 +1,6 @@
-import { type Ball, like, put, row, rows, take, type Tensor } from '@gauntlet/tensor';
+import { argmax, type Ball, like, put, row, rows, take, type Tensor } from '@gauntlet/tensor';
 import { GauntletError, unexpected } from './errors.js';
-import { type Goal, labelsOf, reachedByLabels, reachedByScores } from './goal.js';
+import { type Goal, reachedByLabels, reachedByScores } from './goal.js';
 import type { Loss } from './loss.js';
 import { type Access, allows, type GradientModel, type Model, type Of } from './model.js';
 
@@ -8,8 +8,6 @@ import { type Access, allows, type GradientModel, type Model, type Of } from './
 export interface Watched<A extends Access> {
   /** What the attack sees. */
   readonly model: Model<A>;
-  /** Per sample: whether a point in ball and box reached the goal. */
-  readonly reached: Uint8Array;
   /** Per sample: the point that did, and the model's answer on it; the clean input until then. */
   readonly found: { readonly points: Tensor; readonly labels: Int32Array };
   readonly queries: Int32Array;
@@ -30,7 +28,7 @@ interface Task<A extends Access> {
   readonly goal: Goal | null;
   /** Where a point must lie to count. */
   readonly ball: Pick<Ball, 'contains'>;
-  /** Samples finished already, by an earlier restart; written to. */
+  /** Per sample: whether a point in ball and box reached the goal, by an earlier restart or in this run. Written to. */
   readonly reached: Uint8Array;
   readonly signal: AbortSignal;
 }
@@ -113,7 +111,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
       const live = running(call, of);
       const scores = await (model as Model<'scores'>).scores(live.points, live);
       remember(scores, live.of);
-      look(live.points, live.of, labelsOf(scores), (g) => reachedByScores(g, scores, live.of));
+      look(live.points, live.of, argmax(scores), (g) => reachedByScores(g, scores, live.of));
       return live.places.length === of.length ? scores : put(scoresOf(of), live.places, scores);
     },
     async gradient(call, loss: Loss, given) {
@@ -125,7 +123,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
         last.loss[sample] = fresh.loss[i]!;
         gradients[sample]!++;
       });
-      look(live.points, live.of, labelsOf(fresh.scores), (g) => reachedByScores(g, fresh.scores, live.of));
+      look(live.points, live.of, argmax(fresh.scores), (g) => reachedByScores(g, fresh.scores, live.of));
       if (live.places.length === of.length) return fresh;
       const all = Float32Array.from(of, (sample) => last.loss[sample]!);
       live.places.forEach((place, i) => (all[place] = fresh.loss[i]!));
@@ -139,7 +137,6 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
 
   return {
     model: wall(asked, access),
-    reached,
     found: { points, labels },
     queries,
     gradients,
