@@ -1,6 +1,10 @@
 import js from '@eslint/js';
+import { createProjectGraphAsync } from '@nx/devkit';
 import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
+
+// The rule about boundaries reads the graph from nx's cache, and says nothing in a fresh clone, which has none.
+await createProjectGraphAsync({ exitOnError: true });
 
 const RUNTIMES = ['onnxruntime-*', '@tensorflow/*'];
 const CONTAINERS = ['inversify', 'tsyringe', 'reflect-metadata'];

@@ -31,6 +31,11 @@ export const auditJson = z
       norm,
       epsilons: z.array(epsilon).min(1),
       box: z.tuple([z.number(), z.number()]).describe('smallest and largest value of an input'),
+      queries: z
+        .int()
+        .min(1)
+        .nullable()
+        .describe('the most queries about each sample, by each attack at each epsilon; null: no limit'),
     }),
     results: z.array(
       z.strictObject({
@@ -51,6 +56,17 @@ export const auditJson = z
       }),
     ),
     worstCase: z.array(z.strictObject({ norm, epsilon, robustAccuracy, interval })),
+    metrics: z
+      .array(
+        z.strictObject({
+          metric: z.string(),
+          attack: z.string().nullable().describe('null: over all attacks'),
+          epsilon: epsilon.nullable().describe('null: over all epsilons'),
+          value: z.unknown().describe('as the metric says'),
+        }),
+      )
+      .optional()
+      .describe('of the metrics that were named'),
     versions: z.record(z.string(), z.string()).describe('of the packages that took part, and of Node.js'),
   })
   .describe('The result of gauntlet audit');

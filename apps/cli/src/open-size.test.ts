@@ -11,16 +11,18 @@ import.meta.jest.setTimeout(120_000);
 let user = '';
 beforeAll(() => {
   user = mkdtempSync(join(tmpdir(), 'open-size-'));
-  const graph = Graph.empty(18);
-  const x = graph.input('x', 'float32', ['N', 3, 'height', 'width']);
-  const scores = graph.node('Flatten', [
-    graph.node('GlobalAveragePool', [
-      graph.node('Sub', [x, graph.constant({ dtype: 'float32', dims: [], data: Float32Array.of(0.5) })]),
-    ]),
-  ]);
-  graph.nodes('Identity', [scores], 1, {}, { outputs: ['y'] });
-  graph.output('y', 'float32');
-  writeFileSync(join(user, 'model.onnx'), writeModel(graph.model));
+  const place = (name: string, dims: readonly (number | string)[], perm: readonly number[]) => {
+    const graph = Graph.empty(18);
+    const x = graph.node('Transpose', [graph.input('x', 'float32', dims)], { perm });
+    const scores = graph.node('Flatten', [
+      graph.node('GlobalAveragePool', [graph.node('Sub', [x, graph.scalar('float32', 0.5)])]),
+    ]);
+    graph.nodes('Identity', [scores], 1, {}, { outputs: ['y'] });
+    graph.output('y', 'float32');
+    writeFileSync(join(user, name), writeModel(graph.model));
+  };
+  place('model.onnx', ['N', 3, 'height', 'width'], [0, 1, 2, 3]);
+  place('channels-last.onnx', ['N', 'height', 'width', 3], [0, 3, 1, 2]);
 });
 afterAll(() => rmSync(user, { recursive: true, force: true }));
 
@@ -45,17 +47,19 @@ describe('a model of open height and width takes the size of the data', () => {
     expect(samplesOf('npz')).toBe(2);
   });
 
-  it('in a folder of images', async () => {
+  it.each(['model.onnx', 'channels-last.onnx'])('%s in a folder of images', async (model) => {
     const { cases } = JSON.parse(readFileSync(`${ROOT}fixtures/files/images.json`, 'utf8')) as {
       cases: Record<string, { file: string }>;
     };
     mkdirSync(join(user, 'images/0'), { recursive: true });
+    const out = `images-${model}`;
     const [name, { file }] = Object.entries(cases)[0]!;
     writeFileSync(join(user, 'images/0', name), Buffer.from(file, 'base64'));
-    expect(await audit('--data', 'images', '--epsilon', '0.1', '--out', 'from-images')).toMatchObject({
+    const args = ['--data', 'images', '--epsilon', '0.1', '--out', out];
+    expect(await gauntlet(user, ['audit', model, '--attack', 'fgsm', ...args])).toMatchObject({
       status: 0,
       err: '',
     });
-    expect(samplesOf('from-images')).toBe(1);
+    expect(samplesOf(out)).toBe(1);
   });
 });

@@ -74,7 +74,10 @@ describe('what is packed', () => {
         'metric-robust-accuracy',
         'onnx',
         'onnx-grad',
+        'onnx-train',
+        'report',
         'tensor',
+        'tfjs-onnx',
       ].sort(),
     );
   });
@@ -191,17 +194,9 @@ describe('an audit', () => {
     await session.release();
   });
 
+  // The batch size of its plan stands where none is asked for.
   it('is not run again when it is finished', async () => {
-    const again = await audit(
-      '--epsilon',
-      '0.1,0,8/255,1',
-      '--set',
-      'pgd.steps=5',
-      '--out',
-      'whole',
-      '--batch-size',
-      '48',
-    );
+    const again = await audit('--epsilon', '0.1,0,8/255,1', '--set', 'pgd.steps=5', '--out', 'whole');
     expect(again.status).toBe(0);
     expect(again.err).toContain('nothing was run again');
     expect(again.out).toBe(outcome.out);
@@ -236,6 +231,46 @@ describe('an audit', () => {
     const broken = rows.filter(({ verdict }) => verdict === 'broken');
     expect(broken.length).toBeGreaterThan(0);
     expect(broken.every(({ adversarial }) => adversarial === 3)).toBe(true);
+  });
+});
+
+describe('a gradient file', () => {
+  it('holds the gradient that an audit climbs, for any program that has ONNX Runtime', async () => {
+    const { status, out, err } = await gauntlet(user, [
+      'gradient',
+      MODEL,
+      '-o',
+      'grad.onnx',
+      '--loss',
+      'margin',
+    ]);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toMatch(
+      /^Inputs: {2}input float32\[N, 1, 28, 28\], labels int64\[N\]\nOutputs: scores float32\[N, 10\], loss float32\[N\], gradient float32\[N, 1, 28, 28\]\nFile: grad\.onnx \(0\.7 MB\)\n$/,
+    );
+    const data = await npz.open(DATA, { bounds: [0, 1], options: { x: 'x', y: 'y' } });
+    const { x, y } = await data.batch(0, 3);
+    const session = await InferenceSession.create(join(user, 'grad.onnx'));
+    const ask = async (points: Float32Array) => {
+      const found = await session.run({
+        input: new Tensor('float32', points, x.shape),
+        labels: new Tensor('int64', BigInt64Array.from(y, BigInt), [3]),
+      });
+      return found as unknown as Record<'scores' | 'loss' | 'gradient', { data: Float32Array }>;
+    };
+    const { scores, loss, gradient } = await ask(x.data);
+    const classes = argmax(tensor(scores.data, [3, 10]));
+    loss.data.forEach((value, i) => expect(value < 0).toBe(classes[i] === y[i]));
+    // A short step along the gradient gains what its length says.
+    const step = 1e-3;
+    const moved = await ask(x.data.map((value, i) => value + step * gradient.data[i]!));
+    for (const i of [0, 1, 2]) {
+      const own = gradient.data.subarray(784 * i, 784 * (i + 1));
+      const gain = own.reduce((sum, value) => sum + value ** 2, 0) * step;
+      expect(gain).toBeGreaterThan(0);
+      expect((moved.loss.data[i]! - loss.data[i]!) / gain).toBeCloseTo(1, 1);
+    }
+    await session.release();
   });
 });
 

@@ -1,7 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Adapter, type DatasetSource, type Evasion, type Plugin, unexpected } from '@gauntlet/core';
+import {
+  type Adapter,
+  type DatasetSource,
+  type Evasion,
+  type Metric,
+  type Plugin,
+  type Training,
+  unexpected,
+} from '@gauntlet/core';
 import { createLab } from '@gauntlet/core/lab';
 import {
   findPackage,
@@ -17,9 +25,15 @@ export interface Plugins {
   readonly installed: readonly Installed[];
   /** The attack of a short name (`pgd`) or of a package. */
   attack(name: string): Promise<Evasion>;
+  /** The metric of a short name (`security-curve`) or of a package. */
+  metric(name: string): Promise<Metric>;
+  /** The training defence of a short name (`adversarial-training`) or of a package. */
+  training(name: string): Promise<Training>;
   /** Every installed evasion attack of the official packages. */
   attacks(): Promise<readonly Evasion[]>;
   adapter(path: string): Promise<Adapter>;
+  /** Every adapter that opens the path and has the engine, where one is named; the one to be asked first comes first. */
+  adapters(path: string, engine: string | null): Promise<readonly [Adapter, ...Adapter[]]>;
   dataset(path: string): Promise<DatasetSource>;
   /** The plugin of an installed package. */
   load(from: Package): Promise<Plugin>;
@@ -43,36 +57,42 @@ export function createPlugins(cwd: string): Plugins {
     return lab.load(from.name);
   };
 
-  /** The first plugin of a family that opens the path; the one that is named after its extension is asked first. */
-  const opener = async (family: 'adapter' | 'dataset', path: string) => {
+  /** The plugins of a family that open the path; the one that is named after its extension is asked first. */
+  async function* openers(family: 'adapter' | 'dataset', path: string) {
     const extension = extname(path).slice(1).toLowerCase();
     const order = [...of(family)].sort(
       (a, b) => Number(b.short === extension) - Number(a.short === extension),
     );
     for (const one of order) {
       const plugin = await load(one);
-      if (plugin.kind === family && plugin.opens(path)) return plugin;
+      if (plugin.kind === family && plugin.opens(path)) yield plugin;
     }
-    return undefined;
-  };
+  }
+  const opener = async (family: 'adapter' | 'dataset', path: string) =>
+    (await openers(family, path).next()).value as Adapter | DatasetSource | undefined;
+
+  /** The plugin of a family and a kind, by its short name or its package. */
+  async function named<K extends Plugin['kind']>(family: string, kind: K, name: string) {
+    const known = of(family).filter((one) => one.short === name || one.name === name);
+    const found =
+      known.find((one) => one.name.startsWith('@gauntlet/')) ?? known[0] ?? findPackage(roots, name);
+    if (found === null) throw unknownPlugin(family, name, of(family));
+    const plugin = await load(found);
+    if (plugin.kind === kind) return plugin as Extract<Plugin, { kind: K }>;
+    throw unexpected({
+      found: `${plugin.id}, which is of the kind ${plugin.kind}`,
+      at: `--${family}`,
+      expected: kind === 'evasion' ? 'an attack' : `a plugin of the kind ${kind}`,
+      remedy: `Name one of ${list(of(family).map(({ short }) => short))}.`,
+    });
+  }
 
   return {
     installed,
     load,
-    async attack(name) {
-      const named = of('attack').filter((one) => one.short === name || one.name === name);
-      const found =
-        named.find((one) => one.name.startsWith('@gauntlet/')) ?? named[0] ?? findPackage(roots, name);
-      if (found === null) throw unknownAttack(name, of('attack'));
-      const plugin = await load(found);
-      if (plugin.kind === 'evasion') return plugin;
-      throw unexpected({
-        found: `${plugin.id}, which is of the kind ${plugin.kind}`,
-        at: '--attack',
-        expected: 'an attack',
-        remedy: `Name one of ${list(of('attack').map(({ short }) => short))}.`,
-      });
-    },
+    attack: (name) => named('attack', 'evasion', name),
+    metric: (name) => named('metric', 'metric', name),
+    training: (name) => named('defence', 'training', name),
     async attacks() {
       const all: Evasion[] = [];
       for (const one of of('attack').filter(({ name }) => name.startsWith('@gauntlet/'))) {
@@ -100,6 +120,19 @@ export function createPlugins(cwd: string): Plugins {
           : 'Export the model to ONNX, or install an adapter for it.',
       });
     },
+    async adapters(path, engine) {
+      if (engine === null) await this.adapter(path);
+      const all: Adapter[] = [];
+      for await (const plugin of openers('adapter', path)) all.push(plugin as Adapter);
+      const [first, ...others] = all.filter((adapter) => engine === null || adapter.engine === engine);
+      if (first !== undefined) return [first, ...others];
+      throw unexpected({
+        found: `engine '${engine}'`,
+        at: '--engine',
+        expected: `one that opens ${path} (${list(all.map((adapter) => adapter.engine))})`,
+        remedy: engine === 'tf' ? 'Run npm install @gauntlet/adapter-tfjs.' : 'Name one of these.',
+      });
+    },
     async dataset(path) {
       const found = (await opener('dataset', path)) as DatasetSource | undefined;
       if (found !== undefined) return found;
@@ -125,14 +158,14 @@ export function createPlugins(cwd: string): Plugins {
 
 const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '));
 
-function unknownAttack(name: string, installed: readonly Installed[]): Error {
+function unknownPlugin(family: string, name: string, installed: readonly Installed[]): Error {
   const names = installed.map(({ short }) => short);
   const meant = nearest(name, names);
-  const named = /^[\w-]+$/.test(name) ? `such as @gauntlet/attack-${name}` : name;
+  const named = /^[\w-]+$/.test(name) ? `such as @gauntlet/${family}-${name}` : name;
   const install = `nstall the package that provides it, ${named}.`;
   return unexpected({
-    found: `attack '${name}'`,
-    at: '--attack',
+    found: `${family} '${name}'`,
+    at: `--${family}`,
     expected: `an installed one (${list(names)})`,
     remedy: meant === undefined ? `I${install}` : `Did you mean ${meant}? Otherwise i${install}`,
   });

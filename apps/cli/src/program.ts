@@ -1,5 +1,6 @@
 import { Command, type Option } from 'commander';
-import { parseRequest, type RawOptions } from './request.js';
+import type { RawOptions } from './options.js';
+import { parseRequest } from './request.js';
 import type { Terminal } from './terminal.js';
 
 const EXIT_CODES = `
@@ -41,6 +42,7 @@ export function createProgram(version: string, terminal: Terminal): Command {
     .option('--epsilon <list>', 'radii of the ball, in the units of x: 2/255,8/255')
     .option('--norm <norm>', 'how the perturbation is measured: l1, l2 or linf', 'linf')
     .option('--attack <list>', 'attacks by short name or package (default: all installed that fit)')
+    .option('--metric <list>', 'more metrics over the rows, by short name or package: security-curve')
     .option(
       '--set <plugin.option=value>',
       'set an option of an attack or data set, may be repeated; `gauntlet plugins --options` lists them',
@@ -48,8 +50,13 @@ export function createProgram(version: string, terminal: Terminal): Command {
     )
     .option('--targeted <target>', 'drive towards a class: an id, next, random or least-likely')
     .option('--restarts <n>', 'runs of each attack with fresh randomness', '1')
+    .option(
+      '--queries <n>',
+      'most queries about each sample, by each attack at each epsilon (default: no limit)',
+    )
     .option('--limit <n>', 'take the first n samples (default: all)')
-    .option('--batch-size <n>', 'samples per call of the model', '64')
+    .option('--batch-size <n>', 'samples per call of the model; auto: the fastest, by a short trial', 'auto')
+    .option('--memory <size>', 'what one call of the model may take', '2GB')
     .option('--seed <n>', 'seed of everything random', '0')
     .option(
       '--bounds <lo,hi>',
@@ -59,6 +66,10 @@ export function createProgram(version: string, terminal: Terminal): Command {
     .option('--mean <list>', 'subtracted from the input inside the model: one number, or one per channel')
     .option('--std <list>', 'divides the input inside the model, after the mean')
     .option('--output <name>', 'output of the model that holds the scores, where there are several')
+    .option(
+      '--engine <name>',
+      'what runs the model: onnx, or tf for models of tfjs (default: onnx where it can)',
+    )
     .option(
       '--out <folder>',
       'where results go (default: gauntlet-out/MODEL-TIME); an unfinished run goes on',
@@ -71,6 +82,102 @@ export function createProgram(version: string, terminal: Terminal): Command {
       const request = parseRequest(model, raw);
       const { audit } = await import('./commands/audit.js');
       await audit(request, version, terminal);
+    });
+
+  program
+    .command('train')
+    .description('train a model with a defence, and write it with its new weights')
+    .argument('<model>', 'model file, such as model.onnx')
+    .option(
+      '--data <path>',
+      'labelled samples to learn from: an .npz file with x and y, or a folder of images',
+    )
+    .option('--defence <name>', 'training defence by short name or package')
+    .option('--epsilon <radius>', 'radius of the ball to harden in, in the units of x: 8/255')
+    .option('--norm <norm>', 'how the perturbation is measured: l1, l2 or linf', 'linf')
+    .option(
+      '--attack <name>',
+      'attack that crafts samples, and measures by its defaults (default: of the defence)',
+    )
+    .option('--set <plugin.option=value>', 'set an option of the defence, attack or data set', collect)
+    .option('--epochs <n>', 'epochs of each stage', '10')
+    .option('--batch-size <n>', 'samples of each update', '100')
+    .option('--optimiser <name>', 'adam or sgd', 'adam')
+    .option('--learning-rate <rate>', 'step length of the optimiser', '0.001')
+    .option('--momentum <share>', 'of sgd (default: 0.9)')
+    .option('--patience <n>', 'stop after n epochs that were no better (default: never)')
+    .option(
+      '--held-out <n>',
+      'samples by which the best epoch is chosen, never learnt from (default: a tenth, 500 at most)',
+    )
+    .option('--seed <n>', 'seed of everything random', '0')
+    .option(
+      '--bounds <lo,hi>',
+      'values that inputs may take; 8-bit data is divided by 255 unless 0,255',
+      '0,1',
+    )
+    .option('--mean <list>', 'subtracted from the input before the model: one number, or one per channel')
+    .option('--std <list>', 'divides the input before the model, after the mean')
+    .option('--output <name>', 'output of the model that holds the scores, where there are several')
+    .option('--engine <name>', 'what trains the model: onnx, or tf for models of tfjs')
+    .option('-o, --out <file>', 'the file to write; an unfinished training goes on')
+    .option('--overwrite', 'replace the file, and forget an unfinished training')
+    .option('--verbose', 'print the stack trace of an error')
+    .action(async (model: string, raw: RawOptions) => {
+      const { parseTrainRequest } = await import('./train-request.js');
+      const request = parseTrainRequest(model, raw);
+      const { trainModel } = await import('./commands/train.js');
+      await trainModel(request, version, terminal);
+    });
+
+  program
+    .command('gradient')
+    .description('write the model with a loss and its gradient, as one file that runs without Gauntlet')
+    .argument('<model>', 'model file, such as model.onnx')
+    .option('-o, --out <file>', 'the file to write; one that is there is replaced, but not the model')
+    .option(
+      '--loss <name>',
+      'loss of the scores and labels: cross-entropy, log-odds or margin',
+      'cross-entropy',
+    )
+    .option(
+      '--wrt <what>',
+      "input: each sample's loss; weights: the mean loss, by every float initialiser",
+      'input',
+    )
+    .option('--lowering <name>', 'plain runs well on any machine, blocked is faster on x64', 'plain')
+    .option('--shape <list>', "one sample's shape, for a model that leaves it open: 3,224,224")
+    .option('--mean <list>', 'subtracted from the input inside the model: one number, or one per channel')
+    .option('--std <list>', 'divides the input inside the model, after the mean')
+    .option('--output <name>', 'output of the model that holds the scores, where there are several')
+    .option('--verbose', 'print the stack trace of an error')
+    .action(async (model: string, raw: RawOptions) => {
+      const { parseGradientRequest } = await import('./gradient-request.js');
+      const request = parseGradientRequest(model, raw);
+      const { gradient } = await import('./commands/gradient.js');
+      await gradient(request, terminal);
+    });
+
+  program
+    .command('convert')
+    .description('write a model of tfjs as an ONNX file')
+    .argument('<model>', 'the model.json of a LayersModel, beside its weights')
+    .option('-o, --out <file>', 'the file to write; one that is there is replaced, but not the model')
+    .option('--verbose', 'print the stack trace of an error')
+    .action(async (model: string, raw: RawOptions) => {
+      const { convert } = await import('./commands/convert.js');
+      await convert(model, raw, terminal);
+    });
+
+  program
+    .command('report')
+    .description('write the results of a run as one HTML page that needs no network')
+    .argument('<folder>', 'folder of a finished or unfinished run')
+    .option('-o, --out <file>', 'the file to write; one that is there is replaced', 'report.html')
+    .option('--verbose', 'print the stack trace of an error')
+    .action(async (folder: string, { out }: { out: string }) => {
+      const { report } = await import('./commands/report.js');
+      await report(folder, out, terminal);
     });
 
   program

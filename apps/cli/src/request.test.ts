@@ -1,4 +1,5 @@
-import { parseRequest, type RawOptions } from './request.js';
+import type { RawOptions } from './options.js';
+import { parseRequest } from './request.js';
 
 const parse = (raw: RawOptions = {}) => parseRequest('m.onnx', { data: 'd.npz', epsilon: '8/255', ...raw });
 
@@ -11,9 +12,13 @@ it('has the defaults that the help says', () => {
     attacks: null,
     settings: [],
     limit: Infinity,
-    batchSize: 64,
+    batchSize: 'auto',
+    memory: 2e9,
     seed: 0,
     restarts: 1,
+    queries: null,
+    metrics: [],
+    engine: null,
     bounds: [0, 1],
     input: {},
     goal: { kind: 'untargeted' },
@@ -38,9 +43,14 @@ describe('reads', () => {
     ],
     [{ attack: 'pgd, @me/gauntlet-attack-x,pgd' }, { attacks: ['pgd', '@me/gauntlet-attack-x'] }],
     [
-      { norm: 'l2', limit: '5', batchSize: '1', seed: '0', restarts: '3' },
-      { limit: 5, batchSize: 1, restarts: 3 },
+      { norm: 'l2', limit: '5', batchSize: '1', seed: '0', restarts: '3', queries: '100', metric: 'a, b' },
+      { limit: 5, batchSize: 1, restarts: 3, queries: 100, metrics: ['a', 'b'] },
     ],
+    [{ batchSize: 'auto' }, { batchSize: 'auto' }],
+    [{ memory: '1.5GB' }, { memory: 1.5e9 }],
+    [{ memory: '2 GiB' }, { memory: 2 ** 31 }],
+    [{ memory: '500m' }, { memory: 5e8 }],
+    [{ memory: '1000000' }, { memory: 1e6 }],
     [{ bounds: '-1,1' }, { bounds: [-1, 1] }],
     [{ mean: '0.5', std: '1/4,0.5,2' }, { input: { mean: [0.5], std: [0.25, 0.5, 2] } }],
     [{ output: 'probabilities' }, { input: { output: 'probabilities' } }],
@@ -79,6 +89,13 @@ describe('refuses', () => {
     [{ limit: '0' }, "Unexpected '0' at --limit, expected a whole number from 1 upwards."],
     [{ limit: '1.5' }, "Unexpected '1.5' at --limit"],
     [{ batchSize: '' }, "Unexpected '' at --batch-size"],
+    [
+      { batchSize: 'automatic' },
+      "Unexpected 'automatic' at --batch-size, expected a whole number from 1 upwards, or auto.",
+    ],
+    [{ memory: '0GB' }, "Unexpected '0GB' at --memory, expected a size in bytes, KB, MB or GB."],
+    [{ memory: 'much' }, "Unexpected 'much' at --memory"],
+    [{ memory: '2PB' }, "Unexpected '2PB' at --memory"],
     [{ seed: '-1' }, "Unexpected '-1' at --seed"],
     [{ bounds: '1,0' }, "Unexpected '1,0' at --bounds"],
     [{ bounds: '0' }, "Unexpected '0' at --bounds"],

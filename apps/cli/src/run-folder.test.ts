@@ -24,8 +24,10 @@ const open = (settings: { plan?: string; overwrite?: boolean } = {}) =>
   openRunFolder(folder, { name: 'the folder', plan: 'plan A', shape: [3], overwrite: false, ...settings });
 
 const row = (sample: number, attack: string): Row => ({
+  model: 'm',
   sample,
   attack,
+  finds: 'within-budget',
   norm: 'linf',
   epsilon: 0.5,
   label: sample + 4,

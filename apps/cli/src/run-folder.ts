@@ -1,19 +1,9 @@
-import {
-  appendFile,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { type Row, type Shard, unexpected } from '@gauntlet/core';
+import { type Plan, type Row, type Shard, unexpected } from '@gauntlet/core';
 import { arraysOf, bytesOf } from './arrays.js';
+import { atomically } from './atomically.js';
 import { lock } from './lock.js';
 
 const PLAN = 'plan.json';
@@ -141,6 +131,12 @@ async function namesIn(folder: string, name: string): Promise<readonly string[]>
   }
 }
 
+/** The plan that a folder's run was made with, as far as it can be read. */
+export async function recordedPlan(folder: string): Promise<Partial<Plan> | undefined> {
+  const found = parsed(await readFile(join(folder, PLAN), 'utf8').catch(() => ''));
+  return isTree(found) ? found : undefined;
+}
+
 async function mustBeSame(folder: string, { name, plan }: RunSettings): Promise<void> {
   const held = await readFile(join(folder, PLAN), 'utf8').catch(() => null);
   if (held === plan) return;
@@ -164,7 +160,7 @@ function parsed(text: string | null): unknown {
 const LONGEST_VALUE = 60;
 
 /** The first place at which two plans differ, with what each has there; null where one of them is no plan. */
-function firstDifference(there: unknown, here: unknown, path = ''): string | null {
+export function firstDifference(there: unknown, here: unknown, path = ''): string | null {
   const [a, b] = [JSON.stringify(there), JSON.stringify(here)] as (string | undefined)[];
   if (a === b) return null;
   if (isTree(there) && isTree(here)) {
@@ -224,15 +220,4 @@ function parseLines<T>(text: string, path: string): T[] {
 async function cut(path: string, length: number): Promise<void> {
   await (await open(path, 'a')).close();
   await truncate(path, length);
-}
-
-/** A file that appears whole, under its name, or not at all. */
-async function atomically(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = `${path}.tmp`;
-  try {
-    await write(temporary);
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

@@ -16,6 +16,7 @@ const audit: AuditJson = {
     norm: 'linf',
     epsilons: [8 / 255, 0.1],
     box: [0, 1],
+    queries: null,
   },
   results: [
     {
@@ -66,6 +67,16 @@ worst case      0.1  96.5%       -  0.0% - 100.0%
 
 Robust: classified correctly and not broken. The interval is the error of sampling only; an attack
 that was not run may do better.`);
+});
+
+it('adds the metrics that were named, each on one line', () => {
+  const metrics = [
+    { metric: 'metric/security-curve', attack: 'attack/cw', epsilon: null, value: { area: 0.5 } },
+    { metric: 'metric/long', attack: null, epsilon: null, value: 'x'.repeat(200) },
+  ];
+  const lines = renderVerdict({ ...audit, metrics }, [], plain).split('\n');
+  expect(lines).toContain('security-curve  cw  {"area":0.5}');
+  expect(lines.find((line) => line.startsWith('long'))).toHaveLength(WIDTH);
 });
 
 it('says what robust means with a target, and counts one sample', () => {

@@ -67,11 +67,23 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
       return paint.bold(robust < audit.clean.accuracy / 2 ? paint.red(line) : paint.green(line));
     }),
     '',
+    ...measuredLines(audit),
     ...wrap(
       `Robust: ${ROBUST[audit.threatModel.goal.kind]}. The interval is the error of sampling only; an attack that ` +
         'was not run may do better.',
     ).map(paint.dim),
   ].join('\n');
+}
+
+/** What other metrics say, as short JSON: audit.json has it whole. */
+function measuredLines({ metrics = [] }: AuditJson): string[] {
+  if (metrics.length === 0) return [];
+  const lines = metrics.map(({ metric, attack, epsilon, value }) => {
+    const of = [attack === null ? [] : [nameOf(attack)], epsilon === null ? [] : [short(epsilon)]].flat();
+    const text = [metric.replace(/^metric\//, ''), ...of, JSON.stringify(value)].join('  ');
+    return text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text;
+  });
+  return [...lines, ''];
 }
 
 const nameOf = (attack: string) => attack.replace(/^attack\//, '');

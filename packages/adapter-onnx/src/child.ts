@@ -3,10 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorCode, isGauntletError } from '@gauntlet/core';
 import type { TensorType } from '@gauntlet/onnx';
+import { legibly } from './legible.js';
 import { serve } from './model.js';
 import type { OpenOnnxSettings } from './open.js';
 import { prepare } from './prepare.js';
 import type { Prepared } from './prepared.js';
+import { type Read, readModelFile } from './read.js';
 
 /** A model to prepare and to run once. */
 export interface Question {
@@ -14,22 +16,27 @@ export interface Question {
   readonly settings: Omit<OpenOnnxSettings, 'onNotice'>;
   /** Where files may be left for the asker. */
   readonly folder: string;
+  /** How many bytes of external data this process has the limits for. */
+  readonly external: number;
 }
 
-/** The prepared model, with its bytes in a file of the folder; or why there is none. */
+/** The prepared model, with its bytes in a file of the folder; how much external data it has, where that is too much; or why there is none. */
 export type Answer =
   | {
       readonly prepared: Omit<Prepared, 'model' | 'types'>;
       readonly types: readonly (readonly [string, TensorType])[];
       readonly file: string;
     }
+  | { readonly external: number }
   | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly foreseen: boolean } };
 
 const FILE = 'prepared.onnx';
 
-async function answer({ path, settings, folder }: Question): Promise<Answer> {
+async function answer({ path, settings, folder, external }: Question): Promise<Answer> {
   try {
-    const { model, types, ...prepared } = await rehearsed(path, settings);
+    const read = await legibly(readModelFile(path, settings));
+    if (read.external.size > external) return { external: read.external.size };
+    const { model, types, ...prepared } = await rehearsed(path, settings, read);
     await writeFile(join(folder, FILE), model);
     return { prepared, types: [...types], file: FILE };
   } catch (error) {
@@ -37,8 +44,8 @@ async function answer({ path, settings, folder }: Question): Promise<Answer> {
   }
 }
 
-async function rehearsed(path: string, settings: Question['settings']): Promise<Prepared> {
-  const prepared = await prepare(path, settings);
+async function rehearsed(path: string, settings: Question['settings'], read: Read): Promise<Prepared> {
+  const prepared = await prepare(path, settings, read);
   const model = await serve(prepared, settings);
   const [lo, hi] = settings.bounds;
   const shape = [1, ...prepared.input.shape];

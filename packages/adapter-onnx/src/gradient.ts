@@ -1,6 +1,7 @@
 import type { Term } from '@gauntlet/core';
-import { Graph, readModel, writeModel } from '@gauntlet/onnx';
+import { type Dim, Graph, readModel, writeModel } from '@gauntlet/onnx';
 import { differentiate, type Lowering } from '@gauntlet/onnx-grad';
+import { outsideReader } from './external.js';
 import { type CompiledLoss, compileLoss } from './loss.js';
 import { BATCH, type Prepared } from './prepared.js';
 
@@ -15,7 +16,7 @@ export interface GradientGraph extends CompiledLoss {
 export const platformLowering = (): Lowering => (process.arch === 'x64' ? 'blocked' : 'plain');
 
 /**
- * Appends a loss and its gradient to a prepared model.
+ * Appends a loss and its gradient by the input to a prepared model.
  *
  * @throws OnnxError where an op on the way has no gradient rule.
  */
@@ -24,14 +25,21 @@ export function buildGradient(
   term: Term,
   lowering: Lowering = platformLowering(),
 ): GradientGraph {
-  const { input, scores, classes } = prepared;
-  const batch = prepared.batch === 'any' ? BATCH : prepared.batch;
-  const graph = new Graph(readModel(prepared.model));
-  const types = new Map(prepared.types);
-  const compiled = compileLoss(graph, { name: scores, batch, classes }, term, types);
+  const { input } = prepared;
+  const { graph, batch, compiled, types } = withLoss(prepared, term);
   const gradients = differentiate(graph, { of: compiled.loss, wrt: [input.name], shapes: types, lowering });
   const gradient = gradients.get(input.name)!;
   graph.output(compiled.loss, 'float32', [batch]);
   graph.output(gradient, 'float32', [batch, ...input.shape]);
   return { ...compiled, model: writeModel(graph.model), gradient };
+}
+
+/** A prepared model with a loss appended, ready to be differentiated. */
+export function withLoss(prepared: Prepared, term: Term) {
+  const { scores, classes } = prepared;
+  const batch: Dim = prepared.batch === 'any' ? BATCH : prepared.batch;
+  const graph = new Graph(readModel(prepared.model), outsideReader(prepared.outside));
+  const types = new Map(prepared.types);
+  const compiled = compileLoss(graph, { name: scores, batch, classes }, term, types);
+  return { graph, batch, compiled, types };
 }

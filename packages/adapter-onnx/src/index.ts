@@ -1,17 +1,28 @@
 /** Models in ONNX files, run and differentiated by ONNX Runtime. */
 import { defineAdapter } from '@gauntlet/core';
+import { gradientFile } from './gradient-file.js';
+import { convert } from './convert.js';
 import { openOnnx } from './open.js';
+import { isLayersModel } from './read.js';
+import { trainOnnx } from './trainable.js';
 
+export { gradientFile, type OnnxGradientSettings } from './gradient-file.js';
 export { buildGradient, type GradientGraph, platformLowering } from './gradient.js';
 export { type CompiledLoss } from './loss.js';
 export { type OpenOnnxSettings, openOnnx } from './open.js';
 export { prepare } from './prepare.js';
 export { type Prepared } from './prepared.js';
 export { loadRuntime, type Runtime } from './runtime.js';
+export { trainOnnx, type TrainOnnxSettings } from './trainable.js';
 
 export default defineAdapter({
   id: 'adapter/onnx',
-  summary: 'Opens .onnx files and differentiates them with ONNX Runtime.',
-  opens: (path) => path.toLowerCase().endsWith('.onnx'),
+  engine: 'onnx',
+  summary:
+    'Opens .onnx files and differentiates them with ONNX Runtime; the model.json of tfjs is converted.',
+  opens: (path) => path.toLowerCase().endsWith('.onnx') || isLayersModel(path),
   open: openOnnx,
+  train: trainOnnx,
+  gradientFile,
+  convert,
 });

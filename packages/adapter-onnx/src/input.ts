@@ -1,4 +1,4 @@
-import { type ModelSettings, unexpected } from '@gauntlet/core';
+import { type Channels, channelsOf, type ModelSettings, unexpected } from '@gauntlet/core';
 import { codeOf, type Graph, readValueInfo, type TensorType, writeValueInfo } from '@gauntlet/onnx';
 import { BATCH } from './prepared.js';
 
@@ -8,6 +8,8 @@ const LARGEST = 2 ** 28;
 /** The input that samples go into. */
 export interface Input {
   readonly name: string;
+  /** Its name in the file; the same, unless nodes were put before it. */
+  readonly declared: string;
   readonly shape: readonly number[];
   /** The batch size that the file declares; null where it leaves it open. */
   readonly batch: number | null;
@@ -48,7 +50,7 @@ export function takeInput(graph: Graph, settings: ModelSettings, path: string): 
   proto.node.unshift(...made);
   const name = wrapped ? points : info.name;
   proto.input = [writeValueInfo(name, wrapped ? 'float32' : dtype, [batch ?? BATCH, ...shape])];
-  return { name, shape, batch };
+  return { name, declared: info.name, shape, batch };
 }
 
 function typeFromHint(kind: string | undefined, { shape }: ModelSettings): TensorType | undefined {
@@ -77,8 +79,8 @@ function shapeOf(
   if (batch === undefined || sample.length === 0 || batch === 0) {
     refuse(`input of shape [${dims.join(', ')}]`, name, path);
   }
-  const fits = hint !== undefined && hint.length === sample.length;
-  const shape = sample.map((size, axis) => (typeof size === 'number' ? size : fits ? hint[axis]! : 0));
+  const data = hint?.length === sample.length ? inOrderOf(sample, hint) : [];
+  const shape = sample.map((size, axis) => (typeof size === 'number' ? size : (data[axis] ?? 0)));
   const count = [batch, ...shape].reduce<number>(
     (product, size) => product * (typeof size === 'number' ? size : 1),
     1,
@@ -92,33 +94,16 @@ function shapeOf(
   });
 }
 
-/** The mean and deviation for each channel, and the shape that lines them up with the channel axis. */
-interface Channels {
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-  readonly dims: readonly number[];
-}
-
-function channelsOf(shape: readonly number[], settings: ModelSettings, path: string): Channels | null {
-  const { mean = [0], std = [1] } = settings;
-  const count = Math.max(mean.length, std.length);
-  const whole = [mean, std].every((values) => values.length === 1 || values.length === count);
-  const usable = mean.every(Number.isFinite) && std.every((value) => Number.isFinite(value) && value > 0);
-  // Channels stand first (NCHW) or last (NHWC).
-  const axis = count === 1 ? 0 : [0, shape.length - 1].find((each) => shape[each] === count);
-  if (!usable || !whole || axis === undefined) {
-    throw unexpected({
-      found: `mean [${mean}] and standard deviation [${std}]`,
-      at: `the settings for ${path}`,
-      expected: `one number each, or one per channel of samples [${shape}], and deviations above 0`,
-      remedy: 'Set --mean and --std to those that the model was trained with.',
-    });
-  }
-  if (mean.every((value) => value === 0) && std.every((value) => value === 1)) return null;
-  const spread = (values: readonly number[]) =>
-    Array.from({ length: count }, (_, i) => values[i] ?? values[0]!);
-  const dims = [1, ...shape.map((_, each) => (each === axis ? count : 1))];
-  return { mean: spread(mean), std: spread(std), dims };
+/** The sizes of the data in the model's order: its channels stand last where the model's sizes tell that they do, or first. */
+function inOrderOf(sample: TensorType['dims'], data: readonly number[]): readonly number[] {
+  if (data.length !== 3) return data;
+  const [a, b, c] = data as [number, number, number];
+  const orders = [data, [b, c, a], [c, a, b]];
+  const agrees = (order: readonly number[]) =>
+    sample.every((size, axis) => typeof size !== 'number' || size === order[axis]);
+  // Other channels than the model's: there are still fewer of them than pixels.
+  const last = typeof sample[0] !== 'number' && typeof sample[2] === 'number' && a < c;
+  return orders.find(agrees) ?? (last ? [b, c, a] : data);
 }
 
 /** Appends (points - mean) / std, cast to the type that the model wants, and gives the last name. */

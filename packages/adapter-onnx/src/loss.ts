@@ -8,6 +8,8 @@ export interface CompiledLoss {
   readonly classes: ReadonlyMap<string, string>;
   /** Names of the float32 inputs [N] by the names in the term. */
   readonly given: ReadonlyMap<string, string>;
+  /** Names of the float32 inputs [N, classes] by the names in the term. */
+  readonly targets: ReadonlyMap<string, string>;
 }
 
 /** Where scores that are left out of a maximum are put: below all others, and finite, so that it never makes a NaN. */
@@ -20,7 +22,11 @@ export function compileLoss(
   term: Term,
   types: Map<string, TensorType>,
 ): CompiledLoss {
-  const inputs = { classes: new Map<string, string>(), given: new Map<string, string>() };
+  const inputs = {
+    classes: new Map<string, string>(),
+    given: new Map<string, string>(),
+    targets: new Map<string, string>(),
+  };
   const node = (op: string, ...names: string[]) => graph.node(op, names);
   const number = (value: number) => graph.scalar('float32', value);
   const axis = () => graph.ints([1]);
@@ -31,8 +37,9 @@ export function compileLoss(
     if (known !== undefined) return known;
     const dtype = kind === 'classes' ? 'int64' : 'float32';
     const fresh = graph.unique(`${kind}_${name}`);
-    graph.proto.input.push(writeValueInfo(fresh, dtype, [scores.batch]));
-    types.set(fresh, { dtype, dims: [scores.batch] });
+    const dims = kind === 'targets' ? [scores.batch, scores.classes] : [scores.batch];
+    graph.proto.input.push(writeValueInfo(fresh, dtype, dims));
+    types.set(fresh, { dtype, dims });
     inputs[kind].set(name, fresh);
     return fresh;
   };
@@ -86,6 +93,11 @@ export function compileLoss(
     return chosen(isPlace(node('Slice', order, ...last)));
   };
 
+  const softCrossEntropy = (target: string, temperature: number) => {
+    const logs = graph.node('LogSoftmax', [node('Div', scores.name, number(temperature))], { axis: 1 });
+    return node('Neg', reduce('ReduceSum', node('Mul', input('targets', target), logs)));
+  };
+
   const compile = (of: Term): string => {
     switch (of.op) {
       case 'pick':
@@ -96,6 +108,10 @@ export function compileLoss(
         return reduce('ReduceLogSumExp', others(of.class));
       case 'ranked':
         return ranked(of.place);
+      case 'softCrossEntropy':
+        return softCrossEntropy(of.target, of.temperature);
+      case 'weighted':
+        return reduce('ReduceSum', node('Mul', input('targets', of.target), scores.name));
       case 'given':
         return input('given', of.name);
       case 'constant':

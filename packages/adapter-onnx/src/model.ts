@@ -1,34 +1,44 @@
 import {
+  checkLoss,
   GauntletError,
   type GradientModel,
   type Loss,
+  lossAt,
   type ModelFacts,
   type ModelSettings,
   type OpenModel,
-  type ScoreModel,
 } from '@gauntlet/core';
 import type { Lowering } from '@gauntlet/onnx-grad';
 import { argmax, rows, type Tensor, tensor, rowSize } from '@gauntlet/tensor';
 import { chunks, type Chunk } from './batches.js';
+import { lossFeeds } from './feeds.js';
 import { buildGradient, type GradientGraph } from './gradient.js';
 import type { Prepared } from './prepared.js';
 import { createSession, type Feeds, loadRuntime, type Runtime, type Session } from './runtime.js';
 
-/** At most this much memory is planned for one run. */
-const MEMORY = 2 ** 30;
+/** At most this many bytes are planned for one run, unless the settings say otherwise. */
+const MEMORY = 2e9;
 
-/** A backward pass holds about as many tensors again as the forward pass, and masks. */
-const BACKWARD = 3;
+/**
+ * From so many bytes per sample on, ONNX Runtime is not asked to lay a run's tensors out in one block: that halves what ResNet-50
+ * takes, and costs nothing where a call takes milliseconds.
+ */
+const LARGE = 2 ** 20;
+
+/** What a run takes, in units of all the tensors of a forward pass: as measured, and at most. */
+const TAKEN = { forward: 1.5, backward: 3 } as const;
 
 /** How a prepared model is run. */
-export interface RunSettings extends Pick<ModelSettings, 'bounds'> {
+export interface RunSettings extends Pick<ModelSettings, 'bounds' | 'memory'> {
   readonly lowering?: Lowering;
+  /** What every run is fed besides: the present weights of a model that takes them as inputs. */
+  readonly weights?: () => Feeds;
 }
 
 /** Serves a prepared model until it is closed. Sessions are made when they are first needed, one for each loss term. */
 export async function serve(
   prepared: Prepared,
-  { bounds, lowering }: RunSettings,
+  { bounds, lowering, memory = MEMORY, weights = () => ({}) }: RunSettings,
 ): Promise<OpenModel<'gradients'> | OpenModel<'scores'>> {
   const { name, input, classes, refusal } = prepared;
   const runtime = await loadRuntime();
@@ -42,17 +52,27 @@ export async function serve(
     if (known !== undefined) return known;
     const made = (async () => {
       const built = graph();
-      return [await createSession(built?.model ?? prepared.model, name), built] as const;
+      return [
+        await createSession(built?.model ?? prepared.model, name, {
+          enableMemPattern: !large,
+          outside: prepared.outside,
+        }),
+        built,
+      ] as const;
     })();
     sessions.set(key, made);
     return made;
   };
 
+  const large = prepared.sampleBytes >= LARGE;
+  const most = (pass: keyof typeof TAKEN) =>
+    Math.max(1, Math.floor(memory / (Math.max(1, prepared.sampleBytes) * TAKEN[pass] * (large ? 0.5 : 1))));
+  const callSize = (pass: keyof typeof TAKEN) => (prepared.batch === 'any' ? { callSize: most(pass) } : {});
   const facts: ModelFacts = { name, input: { shape: input.shape, bounds }, classes, access: 'scores' };
   const scores = async (points: Tensor): Promise<Tensor> => {
     const [forward] = await session('', () => null);
-    const runs = await eachOf(plan(prepared, points, 1), (chunk) =>
-      forward.run({ [input.name]: pointsOf(runtime, chunk) }, [prepared.scores]),
+    const runs = await eachOf(plan(prepared, points, most('forward')), (chunk) =>
+      forward.run({ [input.name]: pointsOf(runtime, chunk), ...weights() }, [prepared.scores]),
     );
     return tensor(joined(runs, prepared.scores, classes), [rows(points), classes]);
   };
@@ -66,17 +86,22 @@ export async function serve(
       for (const made of open) if (made.status === 'fulfilled') await made.value[0].release();
     },
   };
-  if (refusal !== null) return { ...facts, ...shared } satisfies ScoreModel & { close(): Promise<void> };
+  if (refusal !== null) return { ...facts, ...shared, ...callSize('forward') } satisfies OpenModel<'scores'>;
 
-  const gradient: GradientModel['gradient'] = async (points, loss, at) => {
+  const gradient: GradientModel['gradient'] = async (points, loss) => {
+    checkLoss(loss, rows(points));
     const [native, graph] = await session(JSON.stringify(loss.term), () =>
       buildGradient(prepared, loss.term, lowering),
     );
     const { loss: lossName, gradient: gradientName } = graph!;
     const names = [prepared.scores, lossName, gradientName];
-    const runs = await eachOf(plan(prepared, points, BACKWARD), (chunk) =>
+    const runs = await eachOf(plan(prepared, points, most('backward')), (chunk) =>
       native.run(
-        { [input.name]: pointsOf(runtime, chunk), ...lossFeeds(runtime, graph!, loss, chunk, at?.of) },
+        {
+          [input.name]: pointsOf(runtime, chunk),
+          ...lossFeeds(runtime, graph!, lossOf(loss, chunk)),
+          ...weights(),
+        },
         names,
       ),
     );
@@ -86,12 +111,12 @@ export async function serve(
       gradient: tensor(joined(runs, gradientName, rowSize(points)), points.shape),
     };
   };
-  return { ...facts, ...shared, access: 'gradients', gradient };
+  return { ...facts, ...shared, ...callSize('backward'), access: 'gradients', gradient };
 }
 
 /** The runs that a batch is cut into. */
-function plan(prepared: Prepared, points: Tensor, passes: number): Chunk[] {
-  const { batch, sampleBytes, input, name } = prepared;
+function plan(prepared: Prepared, points: Tensor, most: number): Chunk[] {
+  const { batch, input, name } = prepared;
   const [, ...shape] = points.shape;
   if (shape.length !== input.shape.length || shape.some((size, axis) => size !== input.shape[axis])) {
     throw new GauntletError(
@@ -99,11 +124,17 @@ function plan(prepared: Prepared, points: Tensor, passes: number): Chunk[] {
       `Unexpected samples of shape [${shape}] at ${name}, expected [${input.shape}]. Reshape the data, or use another model.`,
     );
   }
-  const most = batch === 'any' ? Math.max(1, Math.floor(MEMORY / Math.max(1, sampleBytes * passes))) : batch;
-  return chunks(points, most, batch !== 'any');
+  return chunks(points, batch === 'any' ? most : batch, batch !== 'any');
 }
 
 const pointsOf = ({ Tensor }: Runtime, { points }: Chunk) => new Tensor('float32', points.data, points.shape);
+
+/** The loss of a chunk's points; padding repeats the first. */
+const lossOf = (loss: Loss, { from, count, points }: Chunk): Loss =>
+  lossAt(
+    loss,
+    Array.from({ length: rows(points) }, (_, i) => from + (i < count ? i : 0)),
+  );
 
 /** A chunk and what its run gave. */
 type Run = readonly [Chunk, Feeds];
@@ -129,46 +160,4 @@ function joined(runs: readonly Run[], name: string, size: number): Float32Array 
     at += part.length;
   }
   return all;
-}
-
-/** The per-sample classes and numbers of a chunk's points; padding repeats the first. */
-function lossFeeds(
-  { Tensor }: Runtime,
-  graph: GradientGraph,
-  loss: Loss,
-  chunk: Chunk,
-  of?: readonly number[],
-): Feeds {
-  const { from, count, points } = chunk;
-  const size = rows(points);
-  const sample = (i: number) => {
-    const point = from + (i < count ? i : 0);
-    return of?.[point] ?? point;
-  };
-  const feeds: Record<string, Feeds[string]> = {};
-  for (const [name, input] of graph.classes) {
-    const classes = named(loss.classes, name);
-    feeds[input] = new Tensor(
-      'int64',
-      BigInt64Array.from({ length: size }, (_, i) => BigInt(classes[sample(i)]!)),
-      [size],
-    );
-  }
-  for (const [name, input] of graph.given) {
-    const given = named(loss.given, name);
-    feeds[input] = new Tensor(
-      'float32',
-      Float32Array.from({ length: size }, (_, i) => given[sample(i)]!),
-      [size],
-    );
-  }
-  return feeds;
-}
-
-/** The per-sample values that a term names. */
-function named<T>(values: Readonly<Record<string, T>>, name: string): T {
-  const found = values[name];
-  if (found !== undefined) return found;
-  const message = `Unexpected loss without values for "${name}", expected one per sample. Hand them over with the term.`;
-  throw new GauntletError('internal', message);
 }

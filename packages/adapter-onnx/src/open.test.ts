@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isGauntletError, type OpenModel } from '@gauntlet/core';
 import { crossEntropy } from '@gauntlet/kit';
-import { type Graph, TensorProto_DataLocation, writeValueInfo } from '@gauntlet/onnx';
+import { Graph, int64s, TensorProto_DataLocation, writeValueInfo } from '@gauntlet/onnx';
 import { stream, tensor, type Tensor } from '@gauntlet/tensor';
 import adapter, { openOnnx } from './index.js';
 import type { OpenOnnxSettings } from './open.js';
@@ -71,6 +71,15 @@ describe('the adapter', () => {
 describe('batches', () => {
   const body = (graph: Graph, x: string) => dense(graph, graph.node('Tanh', [dense(graph, x, 6, 8)]), 8, 4);
   const anySize = () => folder.model(chain(['N', 6], body));
+
+  it('calls are cut to the memory that they may take, which changes no answer', async () => {
+    // 8 + 8 + 4 numbers of 4 bytes; three times as much for gradients.
+    const [roomy, tight] = [await open(anySize()), await open(anySize(), { memory: 1000 })];
+    expect(roomy.callSize).toBeGreaterThan(1e6);
+    expect(tight.callSize).toBe(Math.floor(1000 / (3 * 80)));
+    expect((await open(anySize(), { memory: 1 })).callSize).toBe(1);
+    await expectSame(anySize(), anySize(), random(50, 6), [{ memory: 1000 }]);
+  });
 
   it.each([1, 3])('a model for batches of %p runs any number of samples, and says so', async (size) => {
     const notices: string[] = [];
@@ -319,6 +328,28 @@ describe('inputs', () => {
     const model = await open(path);
     expect([...(await model.scores(tensor(Float32Array.of(1, 1), [1, 2]))).data]).toEqual([4, 6]);
     await model.close();
+  });
+});
+
+describe('loops', () => {
+  it('over the steps of a sequence have the gradients of what they stand for', async () => {
+    // state = tanh(step + state), over the steps of x [N, 3, 4]
+    const step = Graph.empty(18);
+    for (const name of ['state', 'step']) step.input(name, 'float32', ['N', 4]);
+    step.output(step.node('Tanh', [step.node('Add', ['state', 'step'])]), 'float32', ['N', 4]);
+    const body = { body: { graph: step.proto }, num_scan_inputs: 1, scan_input_axes: [1] };
+    const zero = (graph: Graph, x: string) =>
+      graph.node('Mul', [take(graph, x, 0), graph.scalar('float32', 0)]);
+    const take = (graph: Graph, x: string, i: number) =>
+      graph.node('Gather', [x, graph.constant(int64s([i], []))], { axis: 1 });
+    const scanned = chain(['N', 3, 4], (graph, x) => graph.node('Scan', [zero(graph, x), x], body));
+    const written = chain(['N', 3, 4], (graph, x) =>
+      [0, 1, 2].reduce(
+        (state, i) => graph.node('Tanh', [graph.node('Add', [state, take(graph, x, i)])]),
+        zero(graph, x),
+      ),
+    );
+    await expectSame(folder.model(scanned), folder.model(written), random(3, 3, 4));
   });
 });
 

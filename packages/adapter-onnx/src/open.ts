@@ -1,12 +1,13 @@
-import type { ModelSettings, OpenModel } from '@gauntlet/core';
+import type { OpenModel } from '@gauntlet/core';
 import type { Lowering } from '@gauntlet/onnx-grad';
 import { serve } from './model.js';
-import { prepare } from './prepare.js';
+import { prepare, type PrepareSettings } from './prepare.js';
+import { isLayersModel } from './read.js';
 import { loadRuntime } from './runtime.js';
 import { prepareApart, type TrialLimits } from './trial.js';
 
 /** How an ONNX file is opened, beside what every adapter knows. */
-export interface OpenOnnxSettings extends ModelSettings {
+export interface OpenOnnxSettings extends PrepareSettings {
   /** How masks and convolutions are written in gradient graphs; by default what suits the processor. */
   readonly lowering?: Lowering;
   /** Whether the file is first loaded and run in a process of its own, and with what limits. On by default: turn it off for files that you made. */
@@ -24,6 +25,17 @@ export async function openOnnx(
     settings.trial === false ? prepare(path, settings) : prepareApart(path, settings),
     loaded,
   ]);
-  for (const notice of prepared.notices) settings.onNotice?.(notice);
+  const { name, notices, refusal } = prepared;
+  if (isLayersModel(path)) {
+    settings.onNotice?.(
+      `${name} is a model of tfjs: it was converted to ONNX and runs in ONNX Runtime (--engine tf runs it in tfjs).`,
+    );
+  }
+  for (const notice of notices) settings.onNotice?.(notice);
+  if (refusal !== null) {
+    settings.onNotice?.(
+      `${name} offers no gradients, so only score- and label-based attacks run. ${refusal}`,
+    );
+  }
   return { ...(await serve(prepared, settings)), files: prepared.files };
 }

@@ -3,20 +3,26 @@ import { type GauntletError, type ModelSettings, type Term, unexpected } from '@
 import {
   codeOf,
   type Dim,
+  dtypeOf,
   Graph,
+  inline,
   isFloat,
   OnnxError,
+  readsOf,
+  sortNodes,
+  type TensorProto,
   type TensorType,
   upgrade,
   writeModel,
   writeValueInfo,
 } from '@gauntlet/onnx';
 import { standardise } from './classical.js';
+import type { External } from './external.js';
 import { buildGradient } from './gradient.js';
 import { type Input, takeInput } from './input.js';
 import { legible, legibly } from './legible.js';
 import { BATCH, type Prepared } from './prepared.js';
-import { atPath, readModelFile } from './read.js';
+import { atPath, type Read, readModelFile, type ReadSettings } from './read.js';
 import { takeScores, withZero } from './scores.js';
 import { learnTypes, type Types } from './shapes.js';
 import { tidy } from './tidy.js';
@@ -24,33 +30,55 @@ import { tidy } from './tidy.js';
 /** The loss by which it is found out whether a model has gradients. */
 const MARGIN: Term = { op: 'neg', of: { op: 'pick', class: 'own' } };
 
+/** How a model file is made ready. */
+export interface PrepareSettings extends ModelSettings, ReadSettings {
+  /** Whether the float initialisers are kept under their names, so that they can be differentiated by; ONNX Runtime folds them otherwise. */
+  readonly keepWeights?: boolean;
+}
+
 /**
  * Makes a model file ready to be run and differentiated, in this process: reads it, finds input and scores, folds normalisation in,
- * has ONNX Runtime tidy it, and learns every tensor's type from a run.
+ * has ONNX Runtime tidy it, writes loops out, and learns every tensor's type from a run.
  *
+ * @param read what `readModelFile` gave, where the file was read already.
  * @throws GauntletError for whatever cannot be used, in one sentence.
  */
-export const prepare = (path: string, settings: ModelSettings): Promise<Prepared> =>
-  legibly(prepareFile(path, settings));
+export const prepare = (path: string, settings: PrepareSettings, read?: Read): Promise<Prepared> =>
+  legibly(prepareFile(path, settings, read));
 
-async function prepareFile(path: string, settings: ModelSettings): Promise<Prepared> {
-  const { model, files } = await readModelFile(path);
+async function prepareFile(path: string, settings: PrepareSettings, read?: Read): Promise<Prepared> {
+  const { model, external } = read ?? (await readModelFile(path, settings));
   const draft = atPath(path, () => {
     const graph = new Graph(upgrade(model));
+    const own = [...graph.proto.initializer];
     const input = takeInput(graph, settings, path);
     const scores = takeScores(graph, settings.output, path);
     standardise(graph);
-    return { input, scores, files };
+    // ONNX Runtime does not say where a cycle is.
+    sortNodes(graph.proto);
+    return { input, scores, external, weights: settings.keepWeights === true ? weightsOf(graph, own) : [] };
   });
-  const graph = new Graph(await tidy(model, path));
+  const tidied = await tidy(model, path, draft.weights);
+  const graph = new Graph(atPath(path, () => inline(tidied)));
   const learnt = await learn(graph, draft, path);
   return atPath(path, () => finish(graph, draft, learnt, path));
 }
 
+/** The float initialisers among `own` that nodes compute with; the scales of a Resize only say how. */
+function weightsOf({ proto }: Graph, own: readonly TensorProto[]): readonly string[] {
+  const read = new Set(
+    proto.node.flatMap((node) => (node.opType === 'Resize' ? node.input.slice(0, 1) : readsOf(node))),
+  );
+  return own.flatMap(({ name, dataType }) =>
+    read.has(name) && isFloat(dtypeOf(dataType) ?? 'bool') ? [name] : [],
+  );
+}
+
 interface Draft {
   readonly input: Input;
+  readonly weights: readonly string[];
   readonly scores: string;
-  readonly files: readonly string[];
+  readonly external: External;
 }
 
 interface Learnt {
@@ -59,7 +87,7 @@ interface Learnt {
 }
 
 /** Runs the model at two batch sizes; if it takes one only, at the size it declares, or else at one. */
-async function learn(graph: Graph, { input, scores }: Draft, path: string): Promise<Learnt> {
+async function learn(graph: Graph, { input, scores, external }: Draft, path: string): Promise<Learnt> {
   const tries = input.batch === null ? [[2, 3], [1]] : [[input.batch]];
   const made = graph.proto.node.flatMap(({ output }) => output).filter((name) => name !== '');
   let failure: unknown;
@@ -71,7 +99,8 @@ async function learn(graph: Graph, { input, scores }: Draft, path: string): Prom
         graph.proto.input = [
           writeValueInfo(input.name, 'float32', [batches.length > 1 ? BATCH : size, ...input.shape]),
         ];
-        const types = await learnTypes(writeModel(graph.model), names, input, batches, path);
+        const source = { model: writeModel(graph.model), outside: external.outside, at: path };
+        const types = await learnTypes(source, names, input, batches);
         const rows = types.get(scores)?.dims[0];
         if (batches.length > 1 && rows === BATCH) return { types, batch: 'any' };
         if (batches.length === 1 && rows === size) return { types, batch: size };
@@ -86,7 +115,7 @@ async function learn(graph: Graph, { input, scores }: Draft, path: string): Prom
 }
 
 function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: string): Prepared {
-  const { input, scores, files } = draft;
+  const { input, scores, external, weights } = draft;
   const notices: string[] = [];
   const name = basename(path);
   if (batch !== 'any') {
@@ -102,9 +131,12 @@ function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: stri
   graph.proto.output = [writeValueInfo(final, 'float32', [rows, classes])];
   const prepared: Prepared = {
     name,
-    files,
+    files: external.files,
     model: writeModel(graph.model),
+    outside: external.outside,
     input: { name: input.name, shape: input.shape },
+    declared: input.declared,
+    weights,
     scores: final,
     classes,
     batch,
@@ -113,16 +145,7 @@ function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: stri
     refusal: null,
     notices,
   };
-  const refusal = refusalOf(prepared);
-  if (refusal === null) return prepared;
-  return {
-    ...prepared,
-    refusal,
-    notices: [
-      ...notices,
-      `${name} offers no gradients, so only score- and label-based attacks run. ${refusal}`,
-    ],
-  };
+  return { ...prepared, refusal: refusalOf(prepared) };
 }
 
 /** Why the model cannot be differentiated; null if it can. */

@@ -11,8 +11,14 @@ export interface Prepared {
   readonly files: readonly string[];
   /** An ONNX model in standard operators. */
   readonly model: Uint8Array;
+  /** The folder in which weights lie that stay in their files; null where the model holds all of them. */
+  readonly outside: string | null;
   /** The input, and one sample's shape, without the batch axis. */
   readonly input: { readonly name: string; readonly shape: readonly number[] };
+  /** The input's name in the file; the same, unless nodes were put before it. */
+  readonly declared: string;
+  /** The float initialisers of the file that were kept under their names; none unless it was asked for. */
+  readonly weights: readonly string[];
   /** The tensor of scores, [N, classes] float32. */
   readonly scores: string;
   readonly classes: number;

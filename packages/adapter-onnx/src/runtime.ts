@@ -46,14 +46,21 @@ export async function importRuntime(load: () => Promise<{ default: Runtime }>): 
   }
 }
 
+/** The options of ONNX Runtime, and the folder of weights that are not in the bytes. */
+export interface SessionSettings extends InferenceSession.SessionOptions {
+  readonly outside?: string | null;
+}
+
 /** Creates a session over the bytes of a model; `at` names the model in messages. */
 export async function createSession(
   bytes: Uint8Array,
   at: string,
-  options: InferenceSession.SessionOptions = {},
+  { outside = null, ...options }: SessionSettings = {},
 ): Promise<Session> {
   const { InferenceSession } = await loadRuntime();
-  const native = await InferenceSession.create(bytes, { logSeverityLevel: 4, ...options }).catch(
+  const extra =
+    outside === null ? {} : { extra: { session: { model_external_initializers_file_folder_path: outside } } };
+  const native = await InferenceSession.create(bytes, { logSeverityLevel: 4, ...options, ...extra }).catch(
     refused(at, 'model that ONNX Runtime refuses to load', 'a valid ONNX model'),
   );
   return {

@@ -19,11 +19,10 @@ export type Types = Map<string, TensorType>;
  * tells its sizes in one run per batch size. Sizes that grow with the batch are written `N`, `12*N`; sizes that do neither stay open.
  */
 export async function learnTypes(
-  model: Uint8Array,
+  { model, outside, at }: { model: Uint8Array; outside: string | null; at: string },
   names: readonly string[],
   input: { name: string; shape: readonly number[] },
   batches: readonly number[],
-  at: string,
 ): Promise<Types> {
   const graph = new Graph(readModel(model));
   const known = new Set(graph.proto.output.map(({ name }) => name));
@@ -31,7 +30,10 @@ export async function learnTypes(
   const shapes = names.map((name) => graph.node('Shape', [name]));
   graph.proto.output.push(...shapes.map(untyped));
   const { Tensor } = await loadRuntime();
-  const session = await createSession(writeModel(graph.model), at, { graphOptimizationLevel: 'disabled' });
+  const session = await createSession(writeModel(graph.model), at, {
+    outside,
+    graphOptimizationLevel: 'disabled',
+  });
   try {
     const runs: Feeds[] = [];
     for (const batch of batches) {

@@ -34,6 +34,9 @@ export interface Trial {
 /** Node's own reservations take about a gigabyte of address space; copies of the file, in text and as weights, come on top. */
 const memoryFor = (bytes: number) => 6 * 2 ** 30 + 10 * bytes;
 
+/** So many bytes of external data fit the limits of any file. */
+const EXTERNAL = 2 ** 29;
+
 /** Ten megabytes a second is far slower than any disk. */
 const secondsFor = (bytes: number) => 60 + bytes / 10_000_000;
 
@@ -57,11 +60,19 @@ export async function openTrial(limits: TrialLimits = {}): Promise<Trial> {
         ({ size }) => size,
         () => 0,
       );
-      if (child === undefined || child.killed || child.exitCode !== null || child.signalCode !== null) {
-        child = start(folder, limits.memory ?? memoryFor(bytes));
-        started++;
+      const tried = (size: number, external: number) => {
+        if (child === undefined || child.killed || child.exitCode !== null || child.signalCode !== null) {
+          child = start(folder, limits.memory ?? memoryFor(size));
+          started++;
+        }
+        return ask(child, { path, settings, folder, external }, limits.seconds ?? secondsFor(size));
+      };
+      let answer = await tried(bytes, EXTERNAL);
+      if ('external' in answer) {
+        child?.kill('SIGKILL');
+        answer = await tried(bytes + answer.external, answer.external);
       }
-      const answer = await ask(child, { path, settings, folder }, limits.seconds ?? secondsFor(bytes));
+      if ('external' in answer) throw changing(path);
       if ('error' in answer) throw new GauntletError(answer.error.code, answer.error.message);
       const file = join(folder, answer.file);
       const model = await readFile(file);
@@ -74,6 +85,14 @@ export async function openTrial(limits: TrialLimits = {}): Promise<Trial> {
     },
   };
 }
+
+const changing = (path: string) =>
+  unexpected({
+    found: 'external data that grow',
+    at: path,
+    expected: 'files that stay as they are',
+    remedy: 'Wait until they are written.',
+  });
 
 /** Prepares one model in a process of its own. */
 export async function prepareApart(path: string, settings: OpenOnnxSettings): Promise<Prepared> {

@@ -1,16 +1,32 @@
-import { argmax, distance, NORMS, row, rows, stream, take, type Tensor } from '@gauntlet/tensor';
+import {
+  argmax,
+  distance,
+  NORMS,
+  row,
+  rows,
+  rowSize,
+  stream,
+  take,
+  type Tensor,
+  within,
+} from '@gauntlet/tensor';
 import type { Batch } from './dataset.js';
-import { evade } from './evade.js';
+import { type Evaded, evade } from './evade.js';
 import type { Goal } from './goal.js';
-import { type Access, allows, type Model } from './model.js';
+import { allows, type Model } from './model.js';
 import type { Assembled, Plan, Step } from './plan.js';
 import type { Row, Verdict } from './row.js';
+import type { Pool } from './starts.js';
+import { DRAWS } from './watch.js';
 
-/** The rows of one attack at one epsilon on one batch: the unit of work that is finished or not. */
+/**
+ * The rows of one attack on one batch, at one epsilon or (where it finds the smallest perturbation) at all: the unit of work that is
+ * finished or not.
+ */
 export interface Shard {
   readonly key: string;
   readonly rows: readonly Row[];
-  /** The clean samples, and what came back for each: the clean one where the attack failed. */
+  /** The clean sample of each row, and what came back for it: the clean one where the attack failed. */
   readonly x: Tensor;
   readonly adversarial: Tensor;
 }
@@ -25,40 +41,82 @@ export interface Io {
 }
 
 /** How many shards a plan has. */
-export const shardCount = ({ data, batchSize, attacks, threatModel }: Plan): number =>
-  Math.ceil(data.samples / batchSize) * attacks.length * threatModel.epsilons.length;
+export const shardCount = ({ plan, steps }: Assembled): number =>
+  Math.ceil(plan.data.samples / plan.batchSize) * workOf(plan, steps).length;
+
+/** One run of one attack on a batch, and the epsilons whose rows follow from it. */
+interface Work {
+  readonly step: Step;
+  readonly epsilons: readonly number[];
+  readonly name: string;
+}
+
+const workOf = ({ threatModel: { epsilons } }: Plan, steps: readonly Step[]): Work[] =>
+  steps.flatMap((step) =>
+    step.attack.finds === 'smallest'
+      ? [{ step, epsilons, name: nameOf(step) }]
+      : epsilons.map((epsilon) => ({ step, epsilons: [epsilon], name: `${nameOf(step)} ${epsilon}` })),
+  );
+
+const nameOf = ({ attack, on }: Step) => (on === undefined ? attack.id : `${attack.id} on ${on}`);
 
 /** Runs a plan, shard by shard, in a fixed order. */
 export async function* apply(assembled: Assembled, io: Io): AsyncGenerator<Shard> {
   const { plan, model, dataset, steps } = assembled;
+  const work = workOf(plan, steps);
+  // The same for every batch, so that no row depends on how the samples are cut into batches.
+  let known: Promise<Pool> | undefined;
+  const pool = () => (known ??= poolOf(assembled));
   for (let from = 0; from < plan.data.samples; from += plan.batchSize) {
-    const work = steps.flatMap((step) =>
-      plan.threatModel.epsilons.map((epsilon) => ({
-        step,
-        epsilon,
-        key: `${step.attack.id} ${epsilon} ${from}`,
-      })),
-    );
-    const open = work.filter(({ key }) => !io.done?.(key));
+    const open = work
+      .map((one) => ({ ...one, key: `${one.name} ${from}` }))
+      .filter(({ key }) => !io.done?.(key));
     if (open.length === 0) continue;
     const batch = await dataset.batch(from, Math.min(from + plan.batchSize, plan.data.samples));
-    const clean = await cleanAnswers(model, batch.x);
+    const clean = await cleanAnswers(assembled, batch);
     const goal = goalsFor(plan, model.classes, batch, clean.scores);
-    for (const { step, epsilon, key } of open) {
+    for (const one of open) {
       io.signal.throwIfAborted();
-      yield await runShard(assembled, io, { batch, clean: clean.labels, goal, step, epsilon, key });
+      yield await runShard(assembled, io, { ...one, batch, clean, goal, pool });
     }
   }
 }
 
-async function cleanAnswers(
-  model: Model<Access>,
-  x: Tensor,
-): Promise<{ labels: Int32Array; scores: Tensor | null }> {
-  if (!allows(model.access, 'scores'))
-    return { labels: await (model as Model<'labels'>).labels(x), scores: null };
-  const scores = await (model as Model<'scores'>).scores(x);
-  return { labels: argmax(scores), scores };
+/** As many samples serve as starts for attacks that walk back from one. */
+const POOL = 256;
+
+async function poolOf(assembled: Assembled): Promise<Pool> {
+  const { plan, dataset } = assembled;
+  const batch = await dataset.batch(0, Math.min(POOL, plan.data.samples));
+  return { x: batch.x, labels: (await cleanAnswers(assembled, batch)).labels };
+}
+
+/** What the system answers to clean samples: where it is random, what it answers most often. */
+interface Clean {
+  readonly labels: Int32Array;
+  readonly scores: Tensor | null;
+  /** Whether a detector turns each away. */
+  readonly rejected: readonly boolean[] | null;
+}
+
+async function cleanAnswers({ plan, model }: Assembled, { ids, x }: Batch): Promise<Clean> {
+  const drawn = model.draw?.({ keys: [plan.seed, 'clean'], ids }) ?? model;
+  const accepted = await drawn.accepts?.(x);
+  const rejected = accepted?.map((passed) => !passed) ?? null;
+  const scores = allows(drawn.access, 'scores') ? await (drawn as Model<'scores'>).scores(x) : null;
+  if (model.draw !== undefined) return { labels: await usual(drawn as Model<'labels'>, x), scores, rejected };
+  const labels = scores === null ? await (drawn as Model<'labels'>).labels(x) : argmax(scores);
+  return { labels, scores, rejected };
+}
+
+/** The answers that a random model gives most often; of equals the first that came. */
+async function usual(model: Model<'labels'>, x: Tensor): Promise<Int32Array> {
+  const counts = Array.from({ length: rows(x) }, () => new Map<number, number>());
+  for (let draw = 0; draw < DRAWS; draw++) {
+    (await model.labels(x)).forEach((label, i) => counts[i]!.set(label, (counts[i]!.get(label) ?? 0) + 1));
+  }
+  const most = (own: ReadonlyMap<number, number>) => [...own].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+  return Int32Array.from(counts, most);
 }
 
 /** The class that each sample shall leave, or arrive at. */
@@ -82,24 +140,26 @@ function goalsFor(
   return { kind: 'targeted', classes: y.map(target), confidence };
 }
 
-interface ShardTask {
-  readonly batch: Batch;
-  readonly clean: Int32Array;
-  readonly goal: Goal;
-  readonly step: Step;
-  readonly epsilon: number;
+interface ShardTask extends Work {
   readonly key: string;
+  readonly batch: Batch;
+  readonly clean: Clean;
+  readonly goal: Goal;
+  readonly pool: () => Promise<Pool>;
 }
 
-async function runShard({ plan, model }: Assembled, io: Io, task: ShardTask): Promise<Shard> {
-  const { batch, clean, goal, step, epsilon, key } = task;
+async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<Shard> {
+  const { plan, model, surrogates } = assembled;
+  const surrogate = task.step.on && surrogates?.[task.step.on];
+  const clean = task.clean.labels;
+  const { batch, goal, step, epsilons, key, pool } = task;
   const { ids, x, y } = batch;
   const started = io.now();
-  const verdicts = Array.from(y, (label, i): Verdict => {
+  const unattacked = Array.from(y, (label, i): Verdict => {
     if (goal.kind === 'targeted' && label === goal.classes[i]) return 'exempt';
     return clean[i] === label ? 'held' : 'misclassified';
   });
-  const tried = verdicts.flatMap((verdict, i) => (verdict === 'held' ? [i] : []));
+  const tried = unattacked.flatMap((verdict, i) => (verdict === 'held' ? [i] : []));
   const some = <T>(all: ArrayLike<T>) => tried.map((i) => all[i]!);
 
   const result =
@@ -109,51 +169,75 @@ async function runShard({ plan, model }: Assembled, io: Io, task: ShardTask): Pr
           ...plan.threatModel,
           ...step,
           model,
+          ...(surrogate && { surrogate }),
           x: take(x, tried),
           ids: some(ids),
           goal: { ...goal, classes: Int32Array.from(some(goal.classes)) },
           clean: Int32Array.from(some(clean)),
-          epsilon,
+          epsilon: step.attack.finds === 'smallest' ? Infinity : epsilons[0]!,
+          pool,
           restarts: plan.restarts,
           seed: plan.seed,
           signal: io.signal,
         });
-
-  const adversarial = { data: x.data.slice(), shape: x.shape };
   const seconds = (io.now() - started) / Math.max(1, tried.length);
-  const answers = clean.slice();
-  const spent = { queries: new Int32Array(rows(x)), gradients: new Int32Array(rows(x)) };
-  tried.forEach((i, k) => {
-    spent.queries[i] = result!.queries[k]!;
-    spent.gradients[i] = result!.gradients[k]!;
-    if (!result!.reached[k]) return;
-    verdicts[i] = 'broken';
-    answers[i] = result!.labels[k]!;
-    row(adversarial, i).set(row(result!.points, k));
-  });
+  const place = new Map(tried.map((i, k) => [i, k]));
 
+  /** What the one result says about sample `i` at `epsilon`. */
+  const fate = (i: number, epsilon: number) => {
+    const k = place.get(i);
+    const found = k !== undefined && result!.reached[k] ? row(result!.points, k) : null;
+    const broken = found !== null && within(result!.distance[k!]!, epsilon);
+    const failure = k === undefined ? undefined : result!.failures.get(k);
+    return {
+      point: broken ? found : row(x, i),
+      facts: {
+        adversarial: broken ? result!.labels[k!]! : clean[i]!,
+        verdict: broken ? 'broken' : unattacked[i]!,
+        distance: found === null ? null : distances(found, row(x, i)),
+        queries: k === undefined ? 0 : result!.queries[k]!,
+        gradients: k === undefined ? 0 : result!.gradients[k]!,
+        seconds: k === undefined ? 0 : seconds,
+        ...(failure !== undefined && { failure }),
+        ...(k !== undefined && model.draw && { votes: votesOf(result!, k, broken) }),
+        ...(task.clean.rejected !== null && { rejected: task.clean.rejected[i]! }),
+      } as const,
+    };
+  };
+
+  const every = epsilons.flatMap((epsilon) => ids.map((_, i) => ({ i, epsilon, ...fate(i, epsilon) })));
+  const shape = [every.length, ...x.shape.slice(1)];
+  const adversarial = { data: new Float32Array(every.length * rowSize(x)), shape };
+  every.forEach(({ point }, place) => row(adversarial, place).set(point));
   return {
     key,
-    x,
+    x: take(
+      x,
+      every.map(({ i }) => i),
+    ),
     adversarial,
-    rows: ids.map((sample, i): Row => ({
-      sample,
+    rows: every.map(({ i, epsilon, facts }): Row => ({
+      model: plan.model.name,
+      sample: ids[i]!,
       attack: step.attack.id,
+      ...(step.on && { surrogate: step.on }),
+      finds: step.attack.finds,
       norm: plan.threatModel.norm,
       epsilon,
       label: y[i]!,
       target: goal.kind === 'targeted' ? goal.classes[i]! : null,
       clean: clean[i]!,
-      adversarial: answers[i]!,
-      verdict: verdicts[i]!,
-      distance: verdicts[i] === 'broken' ? distances(row(adversarial, i), row(x, i)) : null,
-      queries: spent.queries[i]!,
-      gradients: spent.gradients[i]!,
-      seconds: tried.includes(i) ? seconds : 0,
+      ...facts,
       seed: plan.seed,
     })),
   };
 }
+
+const votesOf = ({ votes }: Evaded, k: number, broken: boolean) => ({
+  reached: broken ? votes.reached[k]! : 0,
+  of: broken ? DRAWS : 0,
+  spent: votes.draws[k]!,
+});
 
 const distances = (a: Float32Array, b: Float32Array) =>
   Object.fromEntries(NORMS.map((norm) => [norm, distance(a, b, norm)])) as NonNullable<Row['distance']>;

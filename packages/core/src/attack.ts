@@ -4,25 +4,41 @@ import type { Access, Model } from './model.js';
 import { type PluginFacts, seal } from './plugin.js';
 import type { OptionsOf, Schema } from './schema.js';
 
+/**
+ * What an attack looks for: any point within the budget that reaches the goal, or the nearest one that there is. The first kind is run
+ * at every epsilon, and a hit ends its sample. The second is run once, in the box alone, and the rows of every epsilon follow from the
+ * nearest point that it came across.
+ */
+export type Finds = 'within-budget' | 'smallest';
+
 /** What an evasion attack is handed for one batch of samples. */
 export interface EvasionJob<A extends Access = Access, Options = unknown> {
   /**
-   * The watched model: it offers the declared access, counts, and notices every point that reaches the goal. Finished samples are
-   * left out of its native calls, and a call for which nobody is left ends the run.
+   * The watched model: it offers the declared access, counts, and notices every point that reaches the goal. Finished samples (they
+   * reached it, or spent their queries) are left out of its native calls, and a call for which nobody is left ends the run.
    */
   readonly model: Model<A>;
   /** The clean samples. */
   readonly x: Tensor;
   readonly goal: Goal;
-  /** Where perturbed samples may lie. */
+  /** Where perturbed samples may lie; without a radius (an infinite epsilon: the box alone) for an attack that finds the smallest. */
   readonly ball: Ball;
   readonly options: Options;
   /** One stream per sample, which belongs to it wherever it stands in the batch. */
   readonly random: readonly Stream[];
   readonly signal: AbortSignal;
+  /** The most queries that a sample has left; Infinity where nothing limits them. */
+  readonly queries: number;
+  /** Whether a sample is still worth work: it is not finished. */
+  active(sample: number): boolean;
+  /**
+   * For attacks that find the smallest and walk back from a point that reaches the goal already: one such point per sample, a clean
+   * sample of another answer or a random one, asked about and counted. A sample for which there is none is finished, and its row says so.
+   */
+  starts(): Promise<Tensor>;
 }
 
-/** An attack that perturbs inputs of a trained model within a ball. */
+/** An attack that perturbs inputs of a trained model. */
 export interface Evasion extends PluginFacts {
   readonly kind: 'evasion';
   readonly cites: readonly string[];
@@ -30,8 +46,11 @@ export interface Evasion extends PluginFacts {
   readonly access: Access;
   /** The norms whose balls it works in. */
   readonly norms: readonly BallNorm[];
+  readonly finds: Finds;
+  /** Whether an audit that names no attack runs it: false for what takes thousands of queries. True by default. */
+  readonly byDefault?: boolean;
   readonly options: Schema;
-  /** Candidates, shaped as `x`; the engine clips, checks and keeps the best, so the last iterate will do. */
+  /** Candidates, shaped as `x`; the engine clips, checks and keeps the best of all points it saw, so the last iterate will do. */
   run(job: EvasionJob<never, never>): Promise<Tensor>;
 }
 

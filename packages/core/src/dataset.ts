@@ -12,6 +12,8 @@ export interface Dataset {
   readonly shape: readonly number[];
   /** Samples `from` up to, but without, `to`, in order. `y` are class ids. */
   batch(from: number, to: number): Promise<Batch>;
+  /** The same samples in another shape, without reading their files again; left out where that takes opening them anew. */
+  as?(shape: readonly number[]): Dataset;
 }
 
 /** Some samples of a data set. `ids` stay the same in every run. */

@@ -5,8 +5,10 @@ import {
   type EvasionJob,
   evade,
   type EvasionTask,
+  type Finds,
   type Goal,
   type Loss,
+  lossAt,
   maximise,
   type Schema,
 } from './index.js';
@@ -16,6 +18,7 @@ const anything: Schema = { '~standard': { version: 1, vendor: 'test', validate: 
 const attack = (
   run: (job: EvasionJob<'gradients'>) => Promise<ReturnType<typeof tensor>>,
   access = 'gradients' as const,
+  finds: Finds = 'within-budget',
 ) =>
   defineAttack({
     id: 'attack/test',
@@ -23,6 +26,7 @@ const attack = (
     cites: [],
     access,
     norms: ['linf', 'l2', 'l1'],
+    finds,
     options: anything,
     run: run as never,
   });
@@ -203,6 +207,159 @@ describe('evade', () => {
     });
     expect([...(await evade(task(toy, { attack: prober }))).queries]).toEqual([1, 4]);
   });
+});
+
+/** Goes straight for the other class of the linear toy, too far at first, then by ever smaller shares, then too far again. */
+const shrink = attack(
+  async ({ model, x, goal, ball }) => {
+    const { gradient } = await model.gradient(x, pickOwn(goal));
+    const at = (length: number) => ({
+      ...x,
+      data: x.data.map((v, i) => v + length * Math.sign(gradient.data[i]!)),
+    });
+    for (let length = 0.64; length > 1e-4; length /= 2) await model.scores(ball.project(at(length)));
+    await model.scores(ball.project(at(0.64)));
+    return at(0.64);
+  },
+  undefined,
+  'smallest',
+);
+
+describe('an attack that finds the smallest', () => {
+  it('keeps the nearest point of all, and nothing ends a sample', async () => {
+    const toy = linearToy();
+    const { model, calls } = recorded(toy);
+    const found = await evade(task(toy, { attack: shrink, model, epsilon: Infinity }));
+    expect(new Set(calls)).toEqual(new Set([60]));
+    expect([...found.queries]).toEqual(Array(60).fill(calls.length));
+    found.distance.forEach((far, i) => {
+      expect(far).toBeGreaterThanOrEqual(toy.distance(i, 'linf') * (1 - 1e-5));
+      expect(far).toBeLessThan(6 * toy.distance(i, 'linf'));
+      const points = row(found.points, i).map((v, j) => Math.abs(v - row(toy.x, i)[j]!));
+      expect(Math.max(...points)).toBe(far);
+    });
+    expect(await toy.model.labels(found.points)).toEqual(toy.y.map((label) => 1 - label));
+  });
+
+  it('counts what lies within epsilon, and gives the input back for the rest', async () => {
+    const toy = linearToy();
+    const { reached, distance, points, labels } = await evade(task(toy, { attack: shrink }));
+    expect(new Set(reached)).toEqual(new Set([0, 1]));
+    reached.forEach((hit, i) => {
+      expect(distance[i]! <= 0.05 + 2e-7).toBe(hit === 1);
+      expect(distance[i]).toBeLessThan(Infinity);
+      if (!hit) expect(row(points, i)).toEqual(row(toy.x, i));
+      expect(labels[i]).toBe(hit ? 1 - toy.y[i]! : toy.y[i]);
+    });
+  });
+
+  it('crafts nothing', async () => {
+    await expect(maximise(task(linearToy(), { attack: shrink }))).rejects.toThrow('expected one that uses');
+  });
+});
+
+describe('a budget of queries', () => {
+  it.each([
+    ['within-budget', 1e-6],
+    ['smallest', Infinity],
+  ] as const)('ends samples that spent it, and the run when all have (%s)', async (finds, epsilon) => {
+    const toy = linearToy({ samples: 2 });
+    const { model, calls } = recorded(toy);
+    const endless = attack(
+      async ({ model, x, queries, active }) => {
+        expect(queries).toBe(7);
+        for (let left = 7; ; left--) {
+          expect(active(1)).toBe(left > 0);
+          await model.scores(take(x, [0, 0, 1]), { of: [0, 0, 1] });
+        }
+      },
+      undefined,
+      finds,
+    );
+    const { queries } = await evade(task(toy, { attack: endless, model, queries: 7, epsilon }));
+    expect([...queries]).toEqual([7, 7]);
+    expect(calls).toEqual([3, 3, 3, 2, 1, 1, 1]);
+  });
+
+  it('is shared by restarts', async () => {
+    const toy = linearToy({ samples: 2 });
+    const seen: number[] = [];
+    const asking = attack(async ({ model, x, queries }) => {
+      seen.push(queries);
+      await model.scores(x);
+      return x;
+    });
+    const given = { attack: asking, queries: 5, epsilon: 1e-6, restarts: 9 };
+    expect([...(await evade(task(toy, given))).queries]).toEqual([5, 5]);
+    expect(seen).toEqual([5, 3, 1]);
+  });
+
+  it('does not end a run whose other samples go on', async () => {
+    const toy = linearToy({ samples: 2 });
+    const { model, calls } = recorded(toy);
+    const uneven = attack(async ({ model, x }) => {
+      for (let i = 0; i < 5; i++) {
+        await model.gradient(take(x, [0]), lossAt(pickOwn(leave(toy)), [0]), { of: [0] });
+      }
+      const { gradient } = await model.gradient(x, pickOwn(leave(toy)));
+      expect(row(gradient, 0).every((g) => g === 0)).toBe(true);
+      expect(row(gradient, 1).some((g) => g !== 0)).toBe(true);
+      return x;
+    });
+    const given = { attack: uneven, model, queries: 3, epsilon: 1e-6 };
+    expect([...(await evade(task(toy, given))).queries]).toEqual([3, 2]);
+    expect(calls).toEqual([1, 1, 1, 1, 1]);
+  });
+});
+
+describe('starts', () => {
+  const begin = attack(async ({ starts }) => starts(), 'labels' as never, 'smallest');
+
+  it('are clean samples of another answer, each asked about once', async () => {
+    const toy = linearToy();
+    const pool = async () => ({ x: toy.x, labels: toy.y });
+    const found = await evade(task(toy, { attack: begin, epsilon: Infinity, pool }));
+    expect([...found.reached]).toEqual(Array(60).fill(1));
+    // One for the start, one for checking what the attack returns.
+    expect([...found.queries]).toEqual(Array(60).fill(2));
+    const samples = [...toy.y.keys()].map((i) => String(row(toy.x, i)));
+    for (const i of toy.y.keys()) expect(samples).toContain(String(row(found.points, i)));
+  });
+
+  it('are random points where there are no such samples', async () => {
+    const toy = linearToy();
+    const { reached, queries } = await evade(task(toy, { attack: begin, epsilon: Infinity }));
+    expect([...reached]).toEqual(Array(60).fill(1));
+    expect(new Set(queries).size).toBeGreaterThan(1);
+  });
+
+  it('are a failure with its reason where there are none at all', async () => {
+    const toy = linearToy({ samples: 3 });
+    const never = { kind: 'targeted', classes: new Int32Array(3).fill(1), confidence: 1e9 } as const;
+    const found = await evade(task(toy, { attack: begin, epsilon: Infinity, goal: never }));
+    expect([...found.failures.values()]).toEqual(Array(3).fill(expect.stringContaining('to start from')));
+    expect(found.points).toEqual(toy.x);
+  });
+});
+
+it('shows labels alone to an attack that may see no more, but counts what reaches the goal by its confidence', async () => {
+  const toy = linearToy();
+  const flip = attack(
+    async ({ model, x }) => {
+      const far = { ...x, data: x.data.map((v) => 1 - v) };
+      const labels = await model.labels(far);
+      expect([...labels]).toEqual([...(await toy.model.labels(far))]);
+      return x;
+    },
+    'labels' as never,
+    'smallest',
+  );
+  const broken = async (confidence: number) => {
+    const goal = { ...leave(toy), confidence };
+    const { reached } = await evade(task(toy, { attack: flip, epsilon: Infinity, goal }));
+    return reached.reduce((a, b) => a + b);
+  };
+  expect(await broken(1)).toBeLessThan(await broken(0));
 });
 
 describe('maximise', () => {

@@ -3,18 +3,18 @@ import {
   type Ball,
   type BallNorm,
   type Box,
-  like,
   row,
-  rows,
   type Stream,
   stream,
   type Tensor,
+  within,
 } from '@gauntlet/tensor';
 import type { Evasion, EvasionJob } from './attack.js';
-import { GauntletError } from './errors.js';
+import { GauntletError, unexpected } from './errors.js';
 import type { Goal } from './goal.js';
 import type { Access, Model } from './model.js';
-import { FINISHED, watch, type Watched } from './watch.js';
+import { findStarts, type Pool } from './starts.js';
+import { FINISHED, type Found, nothingFound, watch, type Watched } from './watch.js';
 
 /** An evasion attack, its options, and the budget and samples it is run on. */
 export interface EvasionTask {
@@ -23,90 +23,140 @@ export interface EvasionTask {
   readonly options: unknown;
   readonly model: Model<Access>;
   readonly x: Tensor;
+  /**
+   * A model that the attack is run on instead, to the end and without a goal; `model` is asked about what comes back only. What is asked of
+   * it is not counted.
+   */
+  readonly surrogate?: Model<Access>;
   /** Identify the samples' random streams, wherever they stand in a batch. */
   readonly ids: readonly (number | string)[];
   readonly goal: Goal;
   /** The model's answers on `x`. */
   readonly clean: Int32Array;
   readonly norm: BallNorm;
+  /** The radius; an attack that finds the smallest runs in the box alone, and points within this radius count. */
   readonly epsilon: number;
   readonly box: Box;
+  /** The most queries for each sample, over all restarts; no limit by default. */
+  readonly queries?: number | null;
+  /** Clean samples and the model's answers on them, for attacks that walk back from one that reaches the goal. */
+  readonly pool?: () => Promise<Pool>;
   /** How many times samples that held are tried again, from other random numbers. */
   readonly restarts: number;
   readonly seed: number;
   readonly signal: AbortSignal;
 }
 
-/** What an evasion attack found, per sample. */
-export interface Evaded {
-  readonly reached: Uint8Array;
-  /** The point that reached the goal; the clean input where none did. */
-  readonly points: Tensor;
-  /** The model's answers on `points`. */
-  readonly labels: Int32Array;
-  readonly queries: Int32Array;
-  readonly gradients: Int32Array;
+/** What an evasion attack found, per sample. Where nothing reached the goal within epsilon, the clean input comes back. */
+export interface Evaded extends Found {
+  /** Why nothing could be tried, for the samples of which that is so. */
+  readonly failures: ReadonlyMap<number, string>;
 }
 
 /** Runs an attack against its goal: clips, looks at every answer, drops finished samples, restarts, and checks what comes back. */
 export async function evade(task: EvasionTask): Promise<Evaded> {
-  const { x, clean, restarts } = task;
-  const reached = new Uint8Array(rows(x));
-  const total: Evaded = {
-    reached,
-    points: like(x, x.data.slice()),
-    labels: clean.slice(),
-    queries: new Int32Array(rows(x)),
-    gradients: new Int32Array(rows(x)),
-  };
-  // The ball is the input alone, which nobody needs to be asked about again.
-  if (task.epsilon === 0) return total;
-  for (let restart = 0; restart < restarts && reached.includes(0); restart++) {
-    const before = reached.slice();
-    const around = ball({ ...task, centre: x }, (i) => reached[i] === 1);
-    const watched = watch({ ...task, access: task.attack.access, ball: around, reached });
-    const candidates = await runOn(task, watched, around, restart);
-    if (candidates !== null && reached.includes(0)) await watched.check(around.project(candidates));
-    for (let i = 0; i < reached.length; i++) {
-      total.queries[i]! += watched.queries[i]!;
-      total.gradients[i]! += watched.gradients[i]!;
-      if (before[i] || !reached[i]) continue;
-      row(total.points, i).set(row(watched.found.points, i));
-      total.labels[i] = watched.found.labels[i]!;
-    }
+  const { attack, x, clean, restarts, epsilon } = task;
+  const found = nothingFound(x, clean);
+  const failures = new Map<number, string>();
+  const budget = task.queries ?? Infinity;
+  const smallest = attack.finds === 'smallest';
+  const active = (i: number) =>
+    !(found.reached[i] && !smallest) && found.queries[i]! < budget && !failures.has(i);
+  const anyone = () => found.reached.some((_, i) => active(i));
+
+  // The ball of radius 0 is the input alone, which nobody needs to be asked about again.
+  for (let restart = 0; epsilon > 0 && restart < restarts && anyone(); restart++) {
+    const radius = smallest ? Infinity : epsilon;
+    const around = ball({ ...task, epsilon: radius, centre: x }, (i) => !active(i));
+    const { access, finds } = attack;
+    const noise = { keys: [task.seed, attack.id, task.norm, epsilon, restart], ids: task.ids };
+    const model = task.model.draw?.(noise) ?? task.model;
+    const judge = task.model.draw?.({ ...noise, keys: ['judge', ...noise.keys] });
+    const common = { ...task, access, finds, ball: around, active };
+    const watched = watch({ ...common, model, ...(judge && { judge }), found, budget });
+    const crafting = task.surrogate && {
+      watched: watch({
+        ...common,
+        model: task.surrogate.draw?.({ ...noise, keys: ['surrogate', ...noise.keys] }) ?? task.surrogate,
+        goal: null,
+        found: nothingFound(x, clean),
+        budget: Infinity,
+      }),
+    };
+    const run = { watched, around, restart, active, found, failures, budget, ...crafting };
+    const candidates = await runOn(task, run);
+    if (candidates !== null && anyone()) await watched.check(around.project(candidates));
   }
-  return total;
+  if (smallest) forgetBeyond(epsilon, found, task);
+  return { ...found, failures };
+}
+
+/** Lets those go that were found, but farther away than asked for. */
+function forgetBeyond(epsilon: number, found: Found, { x, clean }: EvasionTask): void {
+  found.distance.forEach((far, i) => {
+    if (far === Infinity || within(far, epsilon)) return;
+    found.reached[i] = 0;
+    found.labels[i] = clean[i]!;
+    row(found.points, i).set(row(x, i));
+  });
 }
 
 /**
  * Runs an attack as a source of training data: there is no goal, so nobody finishes early and nothing is replaced by the
  * original; what comes back is the attack's own last point, clipped to ball and box.
+ *
+ * @throws GauntletError `unsupported` for an attack that finds the smallest perturbation: it has no budget to spend.
  */
-export async function maximise(task: Omit<EvasionTask, 'clean' | 'restarts'>): Promise<Tensor> {
-  const { x, goal } = task;
+export async function maximise(
+  task: Omit<EvasionTask, 'clean' | 'restarts' | 'queries' | 'pool'>,
+): Promise<Tensor> {
+  const { attack, x, goal } = task;
+  if (attack.finds === 'smallest') {
+    throw unexpected({
+      found: 'attack that finds the smallest perturbation',
+      at: attack.id,
+      expected: 'one that uses its budget up',
+      remedy: 'Craft training data with another attack, such as attack/pgd.',
+      code: 'unsupported',
+    });
+  }
   const around = ball({ ...task, centre: x });
-  const watched = watch({
-    ...task,
-    access: task.attack.access,
-    goal: null,
-    clean: goal.classes,
-    ball: around,
-    reached: new Uint8Array(rows(x)),
-  });
-  const points = await runOn(task, watched, around, 0);
-  return around.project(points ?? x);
+  const found = nothingFound(x, goal.classes);
+  const [active, budget] = [() => true, Infinity];
+  const { access, finds } = attack;
+  const watched = watch({ ...task, access, finds, goal: null, ball: around, found, active, budget });
+  const run = { watched, around, restart: 0, active, found, failures: new Map(), budget };
+  return around.project((await runOn({ ...task, clean: goal.classes }, run)) ?? x);
+}
+
+interface Run {
+  readonly watched: Watched<Access>;
+  readonly around: Ball;
+  readonly restart: number;
+  readonly active: (sample: number) => boolean;
+  readonly found: Found;
+  readonly failures: Map<number, string>;
+  readonly budget: number;
 }
 
 /** The attack's own last points; null if every sample was finished before it returned. */
-async function runOn(
-  task: Omit<EvasionTask, 'clean' | 'restarts'>,
-  watched: Watched<Access>,
-  around: Ball,
-  restart: number,
-): Promise<Tensor | null> {
-  const { attack, x, ids, goal, options, seed, epsilon, signal } = task;
-  const random: Stream[] = ids.map((id) => stream(seed, id, attack.id, epsilon, restart));
-  const job: EvasionJob = { model: watched.model, x, goal, ball: around, options, random, signal };
+async function runOn(task: Omit<EvasionTask, 'restarts'>, run: Run): Promise<Tensor | null> {
+  const { attack, x, ids, goal, options, seed, signal } = task;
+  const { watched, around, restart, active, found, budget } = run;
+  const random: Stream[] = ids.map((id) => stream(seed, id, attack.id, around.epsilon, restart));
+  const spent = found.queries.reduce((least, n, i) => (active(i) ? Math.min(least, n) : least), Infinity);
+  const job: EvasionJob = {
+    model: watched.model,
+    x,
+    goal,
+    ball: around,
+    options,
+    random,
+    signal,
+    queries: budget - spent,
+    active,
+    starts: () => findStarts({ ...task, ...run, random }),
+  };
   try {
     const points = await attack.run(job as EvasionJob<never, never>);
     if (points.data.length === x.data.length) return points;

@@ -1,8 +1,17 @@
 /** The contracts of Gauntlet and the engine that runs them. The registry is under `@gauntlet/core/lab`. */
-export { type Adapter, defineAdapter, type ModelSettings } from './adapter.js';
+export {
+  type Adapter,
+  defineAdapter,
+  type GradientFile,
+  type GradientFileSettings,
+  type ModelFile,
+  type ModelSettings,
+  type Port,
+} from './adapter.js';
 export { apply, type Io, type Shard, shardCount } from './apply.js';
-export { defineAttack, type Evasion, type EvasionJob } from './attack.js';
+export { defineAttack, type Evasion, type EvasionJob, type Finds } from './attack.js';
 export { type Binder, type Token, token, type Values } from './binder.js';
+export { type Channels, channelsOf } from './channels.js';
 export {
   type Batch,
   type Dataset,
@@ -10,12 +19,32 @@ export {
   type DatasetSource,
   defineDataset,
 } from './dataset.js';
+export {
+  type Backward,
+  type Certificate,
+  type Certified,
+  type Certifier,
+  type CertifierJob,
+  defineCertifier,
+  defineDetector,
+  definePreprocessor,
+  defineWrapper,
+  type Detector,
+  type DetectorJob,
+  type Preprocessor,
+  type PreprocessorJob,
+  type Proof,
+  type Wrapper,
+  type WrapperJob,
+} from './defence.js';
+export { defend, describeBackward, isOpen, type Layer, thresholdFor } from './defend.js';
 export { type ErrorCode, GauntletError, isGauntletError, unexpected } from './errors.js';
 export { type Evaded, evade, type EvasionTask, maximise } from './evade.js';
-export { type Goal } from './goal.js';
-export type { Loss, Term } from './loss.js';
+export { type Goal, reachedByScores } from './goal.js';
+export { checkLoss, type Loss, lossAt, type Term } from './loss.js';
 export { defineMetric, type Metric } from './metric.js';
 export {
+  ABSTAIN,
   type Access,
   allows,
   type Gradient,
@@ -23,12 +52,38 @@ export {
   type LabelModel,
   type Model,
   type ModelFacts,
+  type Noise,
   type Of,
   type OpenModel,
   type ScoreModel,
 } from './model.js';
-export { assemble, type Assembled, checkSamples, type Plan, type Step } from './plan.js';
+export {
+  assemble,
+  type Assembled,
+  checkSamples,
+  type Plan,
+  type PlannedDefence,
+  type Step,
+  type Surrogate,
+} from './plan.js';
 export { API, asPlugin, type Plugin, type PluginFacts, type Sealed } from './plugin.js';
 export { type Row, type Verdict, WORST_CASE, worstCase } from './row.js';
 export { optionFacts, type OptionFact, type OptionsOf, parseOptions, type Schema } from './schema.js';
+export type { Pool } from './starts.js';
 export { describeThreat, type Target, type ThreatModel } from './threat.js';
+export { train } from './train.js';
+export type { Checkpoint, Epoch, Trained, TrainingIo, TrainingTask } from './training-task.js';
+export {
+  type Crafting,
+  defineTraining,
+  type Lesson,
+  type ModelState,
+  type Optimiser,
+  type Provenance,
+  type Stage,
+  type Tensors,
+  type TrainableModel,
+  type Training,
+  type TrainingBatch,
+  type TrainingJob,
+} from './training.js';

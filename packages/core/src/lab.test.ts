@@ -5,7 +5,8 @@ import { defineMetric } from './index.js';
 
 testBinder('an inversify container', () => inversifyBinder());
 
-const metric = (id: string) => defineMetric({ id, summary: 'For tests.', over: (rows) => rows.length });
+const metric = (id: string) =>
+  defineMetric({ id, summary: 'For tests.', per: 'epsilon', over: (rows) => rows.length });
 
 describe('a lab', () => {
   it('holds plugins by id and kind', () => {

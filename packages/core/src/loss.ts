@@ -1,6 +1,9 @@
+import { rows, take, type Tensor } from '@gauntlet/tensor';
+import { GauntletError } from './errors.js';
+
 /**
  * A function of one sample's scores, as data: every adapter compiles it into its own graph, and kit evaluates it on the host.
- * `class` and `given` terms name per-sample values that are handed over with each call.
+ * `class`, `given` and `target` name values, one per point, that are handed over with each call.
  */
 export type Term =
   /** The score of the named class. */
@@ -11,7 +14,14 @@ export type Term =
   | { readonly op: 'logSumExpOther'; readonly class: string }
   /** The score at this place when scores are sorted downwards; 0 is the largest. */
   | { readonly op: 'ranked'; readonly place: number }
-  /** A per-sample number. */
+  /**
+   * -sum over k of target[k] log(softmax(scores / temperature)[k]): cross-entropy against a distribution over the classes per point
+   * (Hinton et al. 2015).
+   */
+  | { readonly op: 'softCrossEntropy'; readonly target: string; readonly temperature: number }
+  /** The sum over the classes of the named numbers times the scores: what pulls a derivative by the scores back to the input. */
+  | { readonly op: 'weighted'; readonly target: string }
+  /** A number per point. */
   | { readonly op: 'given'; readonly name: string }
   | { readonly op: 'constant'; readonly value: number }
   /** log(1 + exp(of)), without overflow. */
@@ -20,9 +30,44 @@ export type Term =
   | { readonly op: 'neg'; readonly of: Term }
   | { readonly op: 'add' | 'sub' | 'mul' | 'div'; readonly of: readonly [Term, Term] };
 
-/** A loss that an attack maximises, one number per sample, with the per-sample classes and numbers that its term names. */
+/**
+ * A loss that an attack maximises, one number per point of a call, with the classes and numbers that its term names: one per point
+ * as well, so that a call may ask about one sample under several classes.
+ */
 export interface Loss {
   readonly term: Term;
   readonly classes: Readonly<Record<string, Int32Array>>;
   readonly given: Readonly<Record<string, Float32Array>>;
+  /** A number for each class, such as its probability: [points, classes] each. */
+  readonly targets?: Readonly<Record<string, Tensor>>;
 }
+
+/** The loss for a choice of its points, in the order given: `lossAt(loss, of)` for a call whose point `i` belongs to sample `of[i]`. */
+export const lossAt = ({ term, classes, given, targets }: Loss, points: readonly number[]): Loss => ({
+  term,
+  classes: mapValues(classes, (all) => Int32Array.from(points, (i) => all[i]!)),
+  given: mapValues(given, (all) => Float32Array.from(points, (i) => all[i]!)),
+  ...(targets && { targets: mapValues(targets, (all) => take(all, points)) }),
+});
+
+/**
+ * Makes sure that a loss fits a call: for whoever computes losses.
+ *
+ * @throws GauntletError `internal` unless it has a value of every class, number and distribution for each point.
+ */
+export function checkLoss({ classes, given, targets = {} }: Loss, points: number): void {
+  const counts = [
+    ...Object.entries({ ...classes, ...given }).map(([name, all]) => [name, all.length] as const),
+    ...Object.entries(targets).map(([name, all]) => [name, rows(all)] as const),
+  ];
+  for (const [name, count] of counts) {
+    if (count === points) continue;
+    throw new GauntletError(
+      'internal',
+      `Unexpected ${count} values of "${name}" in a loss, expected one for each of ${points} points. lossAt gives the loss of some of them.`,
+    );
+  }
+}
+
+const mapValues = <T>(record: Readonly<Record<string, T>>, map: (value: T) => T) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));

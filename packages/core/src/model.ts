@@ -29,7 +29,32 @@ export interface ModelFacts {
   readonly classes: number;
   /** The highest rung that it offers. */
   readonly access: Access;
+  /** Where a part of the model is random: the same model with noise of its own. Left out where equal calls get equal answers. */
+  draw?(noise: Noise): Model<Access>;
+  /** Where a detector guards the model: whether it lets each point pass. */
+  accepts?(points: Tensor, of?: Of): Promise<boolean[]>;
 }
+
+/**
+ * Whose noise it is. Nothing else decides it but how often the model was asked about a sample: not the batch, and not what others
+ * draw, so that noise under other keys is independent.
+ */
+export interface Noise {
+  readonly keys: readonly (string | number)[];
+  /** Of the samples that `of` counts. */
+  readonly ids: readonly (string | number)[];
+}
+
+/** The label of an answer that is none: a model may abstain, and never reaches a class by that. */
+export const ABSTAIN = -1;
+
+/** What a model says about itself, and nothing that it can be asked. */
+export const factsOf = ({ name, input, classes, access }: ModelFacts): ModelFacts => ({
+  name,
+  input,
+  classes,
+  access,
+});
 
 /** Answers with class ids. */
 export interface LabelModel extends ModelFacts {
@@ -58,5 +83,7 @@ export type Model<A extends Access = 'gradients'> = {
 export type OpenModel<A extends Access = Access> = Model<A> & {
   /** The files that it was read from beside its own, from the folder of that. */
   readonly files?: readonly string[];
+  /** The most points that one call takes without being cut to fit memory; any number if left out. */
+  readonly callSize?: number;
   close(): Promise<void>;
 };

@@ -33,6 +33,7 @@ const climb = defineAttack({
   cites: [],
   access: 'gradients',
   norms: ['linf', 'l2'],
+  finds: 'within-budget',
   options: steps,
   async run({ model, x, goal, ball, options }) {
     const sign = goal.kind === 'targeted' ? 1 : -1;
@@ -52,6 +53,21 @@ const climb = defineAttack({
       at = ball.step(at, (await model.gradient(at, loss)).gradient, 1 / options.steps);
     }
     return at;
+  },
+});
+
+/** Walks along the gradient's sign and looks at every step. */
+const walk = defineAttack({
+  ...{ id: 'attack/walk', summary: 'For tests.', cites: [], access: 'gradients', norms: ['linf'] },
+  finds: 'smallest',
+  options: steps,
+  async run({ model, x, goal, ball, options }) {
+    const loss = { term: { op: 'pick', class: 'goal' }, classes: { goal: goal.classes }, given: {} } as const;
+    const { gradient } = await model.gradient(x, loss);
+    const at = (far: number) =>
+      ball.project({ ...x, data: x.data.map((v, i) => v - far * Math.sign(gradient.data[i]!)) });
+    for (let i = 1; i <= options.steps; i++) await model.scores(at((0.3 * i) / options.steps));
+    return x;
   },
 });
 
@@ -77,6 +93,7 @@ const threat: ThreatModel = {
   norm: 'linf',
   epsilons: [0.01, 0.05],
   box: [0, 1],
+  queries: null,
 };
 
 const planFor = (dataset: Dataset, more: Partial<Plan> = {}): Plan => ({
@@ -94,7 +111,7 @@ const assembled = (toy: Toy, more: Partial<Plan> = {}, dataset = dataOf(toy)) =>
   assemble(planFor(dataset, more), {
     model: toy.model,
     dataset,
-    attack: (id) => (id === climb.id ? climb : undefined),
+    attack: (id) => [climb, walk].find((attack) => attack.id === id),
   });
 
 const io = { signal: new AbortController().signal, now: () => 0 };
@@ -197,10 +214,55 @@ describe('checkSamples', () => {
 });
 
 describe('apply', () => {
+  it('runs an attack that finds the smallest once, and derives the rows of every epsilon from what it found', async () => {
+    const toy = linearToy();
+    const attacks = [{ use: 'attack/walk', options: { steps: 60 } }];
+    const more = { attacks, threatModel: { ...threat, epsilons: [0.02, 0.05, 0.3] } };
+    const shards = await run(toy, more);
+    expect(shards).toHaveLength(4);
+    expect(shards).toHaveLength(shardCount(await assembled(toy, more)));
+    const rows = rowsOf(shards);
+    expect(rows).toHaveLength(180);
+    for (const sample of toy.y.keys()) {
+      const own = rows.filter((row) => row.sample === sample);
+      const far = own[0]!.distance!.linf;
+      expect(own.map((row) => row.distance!.linf)).toEqual([far, far, far]);
+      expect(own.map((row) => row.verdict === 'broken')).toEqual([
+        far <= 0.02 + 2e-7,
+        far <= 0.05 + 2e-7,
+        true,
+      ]);
+      expect(own.map((row) => row.queries)).toEqual([62, 62, 62]);
+    }
+    const counts = [0.02, 0.05, 0.3].map(
+      (epsilon) => rows.filter((row) => row.epsilon === epsilon && row.verdict === 'broken').length,
+    );
+    expect(counts[0]).toBeGreaterThan(0);
+    expect(counts[1]).toBeGreaterThan(counts[0]!);
+    for (const { rows: own, adversarial, x } of shards) {
+      const labels = await toy.model.labels(adversarial);
+      expect(own.map((row) => row.adversarial)).toEqual([...labels]);
+      own.forEach((row, i) => {
+        expect(
+          String(x.data.slice(20 * i, 20 * i + 20)) === String(adversarial.data.slice(20 * i, 20 * i + 20)),
+        ).toBe(row.verdict !== 'broken');
+      });
+    }
+  });
+
+  it('keeps to the queries that the threat model allows', async () => {
+    const attacks = [
+      { use: 'attack/walk', options: { steps: 60 } },
+      { use: 'attack/climb', options: { steps: 60 } },
+    ];
+    const rows = rowsOf(await run(linearToy(), { attacks, threatModel: { ...threat, queries: 9 } }));
+    expect(Math.max(...rows.map((row) => row.queries))).toBe(9);
+  });
+
   it('gives one row per sample and epsilon, with the points that made them', async () => {
     const toy = linearToy();
     const shards = await run(toy);
-    expect(shards).toHaveLength(shardCount(planFor(dataOf(toy))));
+    expect(shards).toHaveLength(shardCount(await assembled(toy)));
     const rows = rowsOf(shards);
     expect(rows).toHaveLength(120);
     expect(new Set(rows.map((row) => row.verdict))).toEqual(new Set(['broken', 'held']));

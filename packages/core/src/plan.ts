@@ -1,5 +1,7 @@
 import type { Evasion } from './attack.js';
+import { checkShapes, checkValues, isClass } from './check-data.js';
 import type { Dataset } from './dataset.js';
+import type { Backward } from './defence.js';
 import { GauntletError, isGauntletError, unexpected } from './errors.js';
 import { type Access, allows, type Model } from './model.js';
 import { parseOptions } from './schema.js';
@@ -10,17 +12,45 @@ export interface Plan {
   readonly model: { readonly name: string; readonly sha256: string };
   readonly data: { readonly name: string; readonly fingerprint: string; readonly samples: number };
   readonly threatModel: ThreatModel;
+  /** What stands before the model, by id, with the options that differ from their defaults: the first sees inputs first. */
+  readonly defences?: readonly PlannedDefence[];
   /** Attacks by id, with the options that differ from their defaults. */
-  readonly attacks: readonly { readonly use: string; readonly options: Readonly<Record<string, unknown>> }[];
+  readonly attacks: readonly PlannedAttack[];
   readonly restarts: number;
   readonly batchSize: number;
   readonly seed: number;
 }
 
+/** A defence of a plan. */
+export interface PlannedDefence {
+  readonly use: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly backward: Backward;
+  /** Above which suspicion a detector turns inputs away. */
+  readonly threshold?: number;
+  /** Hashes of the models beside the first, of a defence that takes several. */
+  readonly members?: readonly string[];
+}
+
+/** An attack of a plan. */
+export interface PlannedAttack {
+  readonly use: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** What it is run on, where that is not the system under test; its last points are then tried on that. */
+  readonly on?: Surrogate;
+}
+
+/**
+ * A part of the system under test that gradients pass: the model without its defences, or with those of them that let gradients through.
+ */
+export type Surrogate = 'undefended' | 'open';
+
 /** A plan that was checked against what it will run on. */
 export interface Assembled {
   readonly plan: Plan;
+  /** The system under test. */
   readonly model: Model<Access>;
+  readonly surrogates?: Readonly<Partial<Record<Surrogate, Model<Access>>>>;
   readonly dataset: Dataset;
   readonly steps: readonly Step[];
 }
@@ -29,6 +59,7 @@ export interface Assembled {
 export interface Step {
   readonly attack: Evasion;
   readonly options: Readonly<Record<string, unknown>>;
+  readonly on?: Surrogate;
 }
 
 /**
@@ -39,14 +70,17 @@ export interface Step {
  */
 export async function assemble(
   plan: Plan,
-  parts: { model: Model<Access>; dataset: Dataset; attack: (id: string) => Evasion | undefined },
+  parts: Pick<Assembled, 'model' | 'dataset' | 'surrogates'> & {
+    attack: (id: string) => Evasion | undefined;
+  },
 ): Promise<Assembled> {
   const { model, dataset } = parts;
-  const steps = plan.attacks.map(async ({ use, options }): Promise<Step> => {
+  const steps = plan.attacks.map(async ({ use, options, on }): Promise<Step> => {
     const attack = parts.attack(use);
     if (attack === undefined) throw notInstalled(use);
-    mustFit(attack, plan.threatModel, model);
-    return { attack, options: (await parseOptions(attack.options, options, use)) as Step['options'] };
+    mustFit(attack, plan.threatModel, (on && parts.surrogates?.[on]) ?? model);
+    const all = (await parseOptions(attack.options, options, use)) as Step['options'];
+    return { attack, options: all, ...(on && { on }) };
   });
   const checks = [checkThreat(plan.threatModel, model), checkShapes(model, dataset), ...steps];
   const problems = (await Promise.allSettled(checks)).flatMap((check) =>
@@ -58,7 +92,8 @@ export async function assemble(
   if (problems.length > 1) {
     throw new GauntletError('input', problems.map((problem) => (problem as Error).message).join('\n'));
   }
-  return { plan, model, dataset, steps: await Promise.all(steps) };
+  const surrogates = parts.surrogates && { surrogates: parts.surrogates };
+  return { plan, model, ...surrogates, dataset, steps: await Promise.all(steps) };
 }
 
 const notInstalled = (id: string) =>
@@ -126,57 +161,10 @@ async function checkThreat({ epsilons, goal }: ThreatModel, model: Model<Access>
   }
 }
 
-const isClass = (value: number, classes: number) => Number.isInteger(value) && value >= 0 && value < classes;
-
-async function checkShapes(model: Model<Access>, dataset: Dataset): Promise<void> {
-  if (dataset.samples === 0) {
-    throw unexpected({
-      found: 'no samples',
-      at: dataset.name,
-      expected: 'at least one',
-      remedy: 'Pass a data set with samples.',
-    });
-  }
-  if (String(dataset.shape) !== String(model.input.shape)) {
-    throw unexpected({
-      found: `samples of shape [${dataset.shape}]`,
-      at: dataset.name,
-      expected: `[${model.input.shape}], as ${model.name} takes`,
-      remedy: 'Reshape or transpose the data to fit the model.',
-    });
-  }
-}
-
 /**
  * Reads all samples of a plan once, before anything runs.
  *
  * @throws GauntletError `input` at the first sample with a NaN, a value outside the box or a label that is no class.
  */
-export async function checkSamples({ plan, model, dataset }: Assembled): Promise<void> {
-  const [lo, hi] = plan.threatModel.box.map(Math.fround) as [number, number];
-  for (let from = 0; from < plan.data.samples; from += plan.batchSize) {
-    const { ids, x, y } = await dataset.batch(from, Math.min(from + plan.batchSize, plan.data.samples));
-    const size = x.data.length / ids.length;
-    const wrong = x.data.findIndex((value) => !(value >= lo && value <= hi));
-    if (wrong >= 0) {
-      const value = x.data[wrong]!;
-      throw unexpected({
-        found: Number.isFinite(value) ? `value ${value}` : String(value),
-        at: `sample ${ids[Math.floor(wrong / size)]} of ${dataset.name}`,
-        expected: `numbers from ${plan.threatModel.box[0]} to ${plan.threatModel.box[1]}`,
-        remedy: Number.isFinite(value)
-          ? 'Say what values inputs may take with --bounds LO,HI.'
-          : 'Remove or mend the sample.',
-      });
-    }
-    const stray = y.findIndex((label) => !isClass(label, model.classes));
-    if (stray >= 0) {
-      throw unexpected({
-        found: `label ${y[stray]}`,
-        at: `sample ${ids[stray]} of ${dataset.name}`,
-        expected: `a class from 0 to ${model.classes - 1}, as ${model.name} has ${model.classes} classes`,
-        remedy: 'Mend the labels, or name the right output of the model.',
-      });
-    }
-  }
-}
+export const checkSamples = ({ plan, model, dataset }: Assembled): Promise<void> =>
+  checkValues(model, dataset, { ...plan, box: plan.threatModel.box, samples: plan.data.samples });

@@ -3,6 +3,8 @@ import type { Adapter } from './adapter.js';
 import type { DatasetSource } from './dataset.js';
 import type { Evasion } from './attack.js';
 import type { Metric } from './metric.js';
+import type { Certifier, Detector, Preprocessor, Wrapper } from './defence.js';
+import type { Training } from './training.js';
 
 /** The version of the contracts in this package, and the brand by which a plugin is recognised. */
 export const API = 'gauntlet/1';
@@ -16,7 +18,9 @@ export interface PluginFacts {
 }
 
 /** A plugin: a frozen value, the default export of its package. Importing it registers nothing. */
-export type Plugin = Sealed<Evasion | Metric | DatasetSource | Adapter>;
+export type Plugin = Sealed<
+  Evasion | Training | Preprocessor | Wrapper | Detector | Certifier | Metric | DatasetSource | Adapter
+>;
 
 /**
  * A value that was declared for these contracts. It is known by what it says, never by `instanceof`, so that two copies of this
@@ -38,7 +42,8 @@ export function asPlugin(value: unknown, from: string): Plugin {
     throw unexpected({
       found: 'default export that is not a plugin',
       at: from,
-      expected: 'the value that defineAttack, defineMetric, defineDataset or defineAdapter returns',
+      expected:
+        'the value that a function of @gauntlet/core returns, such as defineAttack or definePreprocessor',
       remedy: 'Name a Gauntlet plugin, or mend its default export.',
     });
   }

@@ -1,8 +1,10 @@
 import { type Row, WORST_CASE, worstCase } from './index.js';
 
 const made = (sample: number, attack: string, epsilon: number, broken: number | null): Row => ({
+  model: 'm',
   sample,
   attack,
+  finds: 'within-budget',
   norm: 'linf',
   epsilon,
   label: 0,
@@ -38,6 +40,19 @@ describe('worstCase', () => {
       seconds: 1,
     });
     expect(fold[2]!.distance!.linf).toBe(0.4);
+  });
+
+  it('counts a point at every epsilon that it lies within, whichever it was found at', () => {
+    const rows = [made(0, 'a', 1, null), made(0, 'a', 2, 0.7)];
+    expect(worstCase(rows).map(({ verdict }) => verdict)).toEqual(['broken', 'broken']);
+    const nearest = {
+      ...made(1, 'a', 1, null),
+      finds: 'smallest',
+      distance: { l0: 1, l1: 3, l2: 3, linf: 3 },
+    } as const;
+    expect(worstCase([made(1, 'b', 1, null), nearest])).toMatchObject([
+      { verdict: 'held', distance: { linf: 3 } },
+    ]);
   });
 
   it('keeps misclassified samples as they are', () => {

@@ -1,4 +1,5 @@
-import type { Norm } from '@gauntlet/tensor';
+import { type Norm, within } from '@gauntlet/tensor';
+import type { Finds } from './attack.js';
 
 /**
  * How a sample fared: `broken` (the goal was reached), `held` (it was not), `misclassified` (the clean answer is wrong already, so
@@ -8,8 +9,10 @@ export type Verdict = 'broken' | 'held' | 'misclassified' | 'exempt';
 
 /** One sample under one attack at one budget: the only thing between running and reporting. */
 export interface Row {
+  readonly model: string;
   readonly sample: number | string;
   readonly attack: string;
+  readonly finds: Finds;
   readonly norm: Norm;
   readonly epsilon: number;
   readonly label: number;
@@ -20,7 +23,10 @@ export interface Row {
   /** The answer on the returned input: the clean one unless broken. */
   readonly adversarial: number;
   readonly verdict: Verdict;
-  /** How far the returned input is from the clean one, in float64; null unless broken. */
+  /**
+   * How far the point that reached the goal is from the clean input, in float64. An attack that finds the smallest may have found one
+   * beyond epsilon, where the sample held; null where there is none.
+   */
   readonly distance: Readonly<Record<Norm, number>> | null;
   /** Points that the model was asked about, those of gradient calls and of the final check included. */
   readonly queries: number;
@@ -29,14 +35,22 @@ export interface Row {
   /** The sample's share of its batch's wall time. */
   readonly seconds: number;
   readonly seed: number;
+  /** What it was crafted on, where that is not the system under test: another model, or a part of the system (`undefended`, `open`). */
+  readonly surrogate?: string;
+  /** Of a random model: in how many of so many fresh draws the returned input reached the goal, and how many draws were made in all. */
+  readonly votes?: { readonly reached: number; readonly of: number; readonly spent: number };
+  /** Whether a detector turns the clean input away. */
+  readonly rejected?: boolean;
+  /** Why a sample that held could not be attacked. */
+  readonly failure?: string;
 }
 
 /** The name under which the worst case over all attacks is listed. */
 export const WORST_CASE = 'worst case';
 
 /**
- * The worst case per sample and epsilon: broken if any attack broke it there or at a smaller epsilon, since a point in the small
- * ball lies in the large one. Counts add up over the attacks at that epsilon.
+ * The worst case per sample and epsilon: broken if any attack found a point that reached the goal that near, at whichever epsilon it was
+ * run. Counts add up over the attacks at that epsilon.
  */
 export function worstCase(rows: readonly Row[]): Row[] {
   const bySample = new Map<Row['sample'], Row[]>();
@@ -51,11 +65,11 @@ export function worstCase(rows: readonly Row[]): Row[] {
       const here = own.filter((row) => row.epsilon === epsilon);
       if (here.length === 0) return [];
       const total = (of: (row: Row) => number) => here.reduce((sum, row) => sum + of(row), 0);
-      const broken = own
-        .filter((row) => row.verdict === 'broken' && row.epsilon <= epsilon)
-        .sort((a, b) => a.distance![a.norm] - b.distance![b.norm])[0];
+      const far = ({ distance, norm }: Row) => distance?.[norm] ?? Infinity;
+      const nearest = (some: readonly Row[]) => [...some].sort((a, b) => far(a) - far(b) || 0)[0];
+      const broken = own.filter((row) => row.verdict === 'broken' && within(far(row), epsilon));
       return {
-        ...(broken ?? here[0]!),
+        ...(nearest(broken) ?? nearest(here)!),
         attack: WORST_CASE,
         epsilon,
         queries: total((row) => row.queries),

@@ -39,6 +39,7 @@ describe('a threat model', () => {
         norm: 'linf',
         epsilons: [2 / 255, 0.3],
         box: [0, 1],
+        queries: null,
       }),
     ).toBe(
       'The attacker knows the model and its gradients, wants the class after the true one, and may change each input by at most ' +

@@ -15,6 +15,8 @@ export interface ThreatModel {
   /** Radii of the ball, ascending, in the units of the samples. */
   readonly epsilons: readonly number[];
   readonly box: readonly [lo: number, hi: number];
+  /** The most queries about each sample, by each attack at each epsilon; null: no limit. */
+  readonly queries: number | null;
 }
 
 const KNOWS: Record<Access, string> = {
@@ -31,15 +33,24 @@ const TARGETS = {
 };
 
 /** The threat model in words, for people. */
-export function describeThreat({ goal, confidence, access, norm, epsilons, box }: ThreatModel): string {
+export function describeThreat({
+  goal,
+  confidence,
+  access,
+  norm,
+  epsilons,
+  box,
+  queries,
+}: ThreatModel): string {
   const aim =
     goal.kind === 'untargeted'
       ? 'wants any wrong class'
       : `wants ${typeof goal.target === 'number' ? `class ${goal.target}` : TARGETS[goal.target]}`;
   const lead = confidence > 0 ? ` by at least ${confidence} in score` : '';
   const radius = epsilons.map((epsilon) => Number(epsilon.toPrecision(6))).join(', ');
+  const limit = queries === null ? '' : `, with at most ${queries.toLocaleString('en')} queries each`;
   return (
     `The attacker ${KNOWS[access]}, ${aim}${lead}, and may change each input by at most ${radius} in the ${norm} norm, ` +
-    `within [${box.join(', ')}].`
+    `within [${box.join(', ')}]${limit}.`
   );
 }

@@ -1,19 +1,46 @@
-import { argmax, type Ball, like, put, row, rows, take, type Tensor } from '@gauntlet/tensor';
+import { argmax, type Ball, distance, like, put, row, rows, take, type Tensor } from '@gauntlet/tensor';
+import type { Finds } from './attack.js';
 import { GauntletError, unexpected } from './errors.js';
 import { type Goal, reachedByLabels, reachedByScores } from './goal.js';
-import type { Loss } from './loss.js';
-import { type Access, allows, type GradientModel, type Model, type Of } from './model.js';
+import { type Loss, lossAt } from './loss.js';
+import { type Access, allows, factsOf, type GradientModel, type Model, type Of } from './model.js';
 
-/** What became of each sample of a watched run. */
+/** What is known of each sample. Runs write to it, one after another. */
+export interface Found {
+  /** Whether a point in ball and box reached the goal. */
+  readonly reached: Uint8Array;
+  /** That point (the nearest, where the attack finds the smallest); the clean input until then. */
+  readonly points: Tensor;
+  /** The model's answers on `points`. */
+  readonly labels: Int32Array;
+  /** How far `points` are from the clean input, in the norm of the ball; infinite until then. */
+  readonly distance: Float64Array;
+  readonly queries: Int32Array;
+  readonly gradients: Int32Array;
+  /** Of a random model: in how many of how many draws `points` reached the goal. Draws are counted apart from queries. */
+  readonly votes: { readonly reached: Int32Array; readonly draws: Int32Array };
+}
+
+/** How often a random model is asked anew before a point counts as a hit. */
+export const DRAWS = 20;
+
+/** Nothing found yet, nothing asked. */
+export const nothingFound = (x: Tensor, clean: Int32Array): Found => ({
+  reached: new Uint8Array(rows(x)),
+  points: like(x, x.data.slice()),
+  labels: clean.slice(),
+  distance: new Float64Array(rows(x)).fill(Infinity),
+  queries: new Int32Array(rows(x)),
+  gradients: new Int32Array(rows(x)),
+  votes: { reached: new Int32Array(rows(x)), draws: new Int32Array(rows(x)) },
+});
+
+/** A watched run. */
 export interface Watched<A extends Access> {
   /** What the attack sees. */
   readonly model: Model<A>;
-  /** Per sample: the point that did, and the model's answer on it; the clean input until then. */
-  readonly found: { readonly points: Tensor; readonly labels: Int32Array };
-  readonly queries: Int32Array;
-  readonly gradients: Int32Array;
-  /** Looks at one point per sample that still runs: an attack may return points that it never evaluated. */
-  check(points: Tensor): Promise<void>;
+  /** Looks at points that the attack need not have evaluated. */
+  check(points: Tensor, of?: Of): Promise<void>;
 }
 
 /** Ends an attack's run from inside: every sample is finished. Only the engine catches it. */
@@ -21,37 +48,49 @@ export const FINISHED = Symbol('every sample is finished');
 
 interface Task<A extends Access> {
   readonly model: Model<Access>;
+  /** The same model with noise of its own, where it is random: it says whether a hit stands. */
+  readonly judge?: Model<Access>;
   readonly access: A;
   readonly x: Tensor;
-  readonly clean: Int32Array;
-  /** What ends a sample; nothing, where it is null (crafting). */
+  readonly finds: Finds;
+  /** What a sample must reach; nothing, where it is null (crafting). */
   readonly goal: Goal | null;
   /** Where a point must lie to count. */
-  readonly ball: Pick<Ball, 'contains'>;
-  /** Per sample: whether a point in ball and box reached the goal, by an earlier restart or in this run. Written to. */
-  readonly reached: Uint8Array;
+  readonly ball: Pick<Ball, 'contains' | 'norm'>;
+  readonly found: Found;
+  /** Whether anything shall still be asked about a sample. */
+  readonly active: (sample: number) => boolean;
+  /** The most queries for each sample. */
+  readonly budget: number;
   readonly signal: AbortSignal;
 }
 
 /**
  * A thin wrapper around the system under test: it offers the declared access and nothing more, counts per sample, and looks at
- * the answers of every call that the attack makes anyway. A point in ball and box that reaches the goal finishes its sample;
- * finished samples are left out of native calls (their last answers come back, with a zero gradient).
+ * the answers of every call that the attack makes anyway. Points in ball and box that reach the goal are kept: the first, or the
+ * nearest where the attack finds the smallest. Where the model is random, they stand if they reach it in most of several fresh draws; where a
+ * detector guards it, if they are accepted. Samples that are not active any more are left out of native calls (their last answers
+ * come back, with a zero gradient).
  */
 export function watch<A extends Access>(task: Task<A>): Watched<A> {
-  const { model, access, x, goal, ball, reached, signal } = task;
+  const { model, judge, access, x, finds, goal, ball, found, active, budget, signal } = task;
   const samples = rows(x);
-  const queries = new Int32Array(samples);
-  const gradients = new Int32Array(samples);
-  const points = like(x, x.data.slice());
-  const labels = task.clean.slice();
-  const last = { scores: new Float32Array(samples * model.classes), loss: new Float32Array(samples) };
+  const everyone = Array.from({ length: samples }, (_, i) => i);
+  const last = {
+    labels: found.labels.slice(),
+    scores: new Float32Array(samples * model.classes),
+    loss: new Float32Array(samples),
+  };
 
-  /** The rows of a call whose samples still run, with their samples. */
+  /** The rows of a call whose samples still run, with their samples; what a sample asks beyond its budget is left out. */
   const running = (call: Tensor, of: readonly number[]) => {
     signal.throwIfAborted();
-    const places = Array.from(of.keys()).filter((place) => goal === null || !reached[of[place]!]);
-    if (places.length === 0) throw FINISHED;
+    const asked = found.queries.slice();
+    const places = Array.from(of.keys()).filter((place) => {
+      const sample = of[place]!;
+      return active(sample) && asked[sample]!++ < budget;
+    });
+    if (places.length === 0 && !everyone.some(active)) throw FINISHED;
     const whole = places.length === of.length;
     return {
       places,
@@ -60,31 +99,66 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
     };
   };
 
-  const look = (
+  /** Which of the points at some places of a call count, beside reaching the goal once. */
+  const stands = async (call: Tensor, of: readonly number[], places: readonly number[]) => {
+    if (places.length === 0 || (judge === undefined && model.accepts === undefined)) return places;
+    const points = take(call, places);
+    const own = { of: places.map((place) => of[place]!) };
+    const accepted = (await (judge ?? model).accepts?.(points, own)) ?? places.map(() => true);
+    const reached = new Int32Array(places.length);
+    for (let draw = 0; judge !== undefined && draw < DRAWS; draw++) {
+      signal.throwIfAborted();
+      const answers = await (judge as Model<'labels'>).labels(points, own);
+      reachedByLabels(goal!, answers, own.of).forEach((hit, i) => (reached[i]! += Number(hit)));
+    }
+    return places.filter((_, i) => {
+      if (judge !== undefined) found.votes.draws[own.of[i]!]! += DRAWS;
+      const confirmed = judge === undefined || 2 * reached[i]! > DRAWS;
+      if (confirmed && accepted[i] === true) found.votes.reached[own.of[i]!] = reached[i]!;
+      return confirmed && accepted[i] === true;
+    });
+  };
+
+  const look = async (
     call: Tensor,
     of: readonly number[],
     answers: Int32Array,
     hits: (goal: Goal) => boolean[],
   ) => {
-    for (const sample of of) queries[sample]!++;
+    for (const sample of of) found.queries[sample]!++;
     if (goal === null) return;
-    hits(goal).forEach((hit, i) => {
-      const sample = of[i]!;
-      if (!hit || reached[sample] || !ball.contains(row(call, i), sample)) return;
-      reached[sample] = 1;
-      row(points, sample).set(row(call, i));
-      labels[sample] = answers[i]!;
-    });
+    const far = (place: number) => distance(row(call, place), row(x, of[place]!), ball.norm);
+    const better = (place: number) => {
+      const sample = of[place]!;
+      if (finds === 'within-budget' && found.reached[sample]) return false;
+      return ball.contains(row(call, place), sample) && far(place) < found.distance[sample]!;
+    };
+    const places = hits(goal).flatMap((hit, place) => (hit && better(place) ? [place] : []));
+    for (const place of await stands(call, of, places)) {
+      // Another point of the same sample may have come before, in this very call.
+      if (!better(place)) continue;
+      const sample = of[place]!;
+      found.reached[sample] = 1;
+      found.distance[sample] = far(place);
+      found.labels[sample] = answers[place]!;
+      row(found.points, sample).set(row(call, place));
+    }
   };
 
-  const remember = (scores: Tensor, of: readonly number[]) =>
-    of.forEach((sample, i) => last.scores.set(row(scores, i), sample * model.classes));
+  const lookAtScores = async (call: Tensor, of: readonly number[], scores: Tensor) => {
+    const answers = argmax(scores);
+    of.forEach((sample, i) => {
+      last.scores.set(row(scores, i), sample * model.classes);
+      last.labels[sample] = answers[i]!;
+    });
+    await look(call, of, answers, (g) => reachedByScores(g, scores, of));
+    return answers;
+  };
 
   /** The answers of a call in full: fresh ones where the sample runs, the last ones where it is finished. */
   const scoresOf = (of: readonly number[]): Tensor =>
     take({ data: last.scores, shape: [samples, model.classes] }, of);
 
-  const everyone = Array.from({ length: samples }, (_, i) => i);
   const sampleOf = (call: Tensor, of: Of | undefined) => {
     const result = of?.of ?? (rows(call) === samples ? everyone : undefined);
     if (result?.length === rows(call)) return result;
@@ -95,37 +169,48 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
   };
 
   const asked: GradientModel = {
-    ...model,
+    ...factsOf(model),
     access,
     async labels(call, given) {
       const of = sampleOf(call, given);
       const live = running(call, of);
-      const answers = await (model as Model<'labels'>).labels(live.points, live);
-      look(live.points, live.of, answers, (g) => reachedByLabels(g, answers, live.of));
-      const all = Int32Array.from(of, (sample) => labels[sample]!);
+      const all = Int32Array.from(of, (sample) => last.labels[sample]!);
+      if (live.places.length === 0) return all;
+      let answers: Int32Array;
+      if (allows(model.access, 'scores')) {
+        // The attack sees labels only, but what counts as a hit is what others will find again.
+        const scores = await (model as Model<'scores'>).scores(live.points, live);
+        answers = await lookAtScores(live.points, live.of, scores);
+      } else {
+        answers = await (model as Model<'labels'>).labels(live.points, live);
+        live.of.forEach((sample, i) => (last.labels[sample] = answers[i]!));
+        await look(live.points, live.of, answers, (g) => reachedByLabels(g, answers, live.of));
+      }
       live.places.forEach((place, i) => (all[place] = answers[i]!));
       return all;
     },
     async scores(call, given) {
       const of = sampleOf(call, given);
       const live = running(call, of);
+      if (live.places.length === 0) return scoresOf(of);
       const scores = await (model as Model<'scores'>).scores(live.points, live);
-      remember(scores, live.of);
-      look(live.points, live.of, argmax(scores), (g) => reachedByScores(g, scores, live.of));
+      await lookAtScores(live.points, live.of, scores);
       return live.places.length === of.length ? scores : put(scoresOf(of), live.places, scores);
     },
     async gradient(call, loss: Loss, given) {
       const of = sampleOf(call, given);
       const live = running(call, of);
-      const fresh = await (model as Model<'gradients'>).gradient(live.points, loss, live);
-      remember(fresh.scores, live.of);
+      const all = Float32Array.from(of, (sample) => last.loss[sample]!);
+      if (live.places.length === 0) return { scores: scoresOf(of), loss: all, gradient: like(call) };
+      const whole = live.places.length === of.length;
+      const own = whole ? loss : lossAt(loss, live.places);
+      const fresh = await (model as Model<'gradients'>).gradient(live.points, own, live);
       live.of.forEach((sample, i) => {
         last.loss[sample] = fresh.loss[i]!;
-        gradients[sample]!++;
+        found.gradients[sample]!++;
       });
-      look(live.points, live.of, argmax(fresh.scores), (g) => reachedByScores(g, fresh.scores, live.of));
-      if (live.places.length === of.length) return fresh;
-      const all = Float32Array.from(of, (sample) => last.loss[sample]!);
+      await lookAtScores(live.points, live.of, fresh.scores);
+      if (whole) return fresh;
       live.places.forEach((place, i) => (all[place] = fresh.loss[i]!));
       return {
         scores: put(scoresOf(of), live.places, fresh.scores),
@@ -137,11 +222,8 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
 
   return {
     model: wall(asked, access),
-    found: { points, labels },
-    queries,
-    gradients,
-    async check(call) {
-      await (allows(model.access, 'scores') ? asked.scores(call) : asked.labels(call));
+    async check(call, of) {
+      await (allows(model.access, 'scores') ? asked.scores(call, of) : asked.labels(call, of));
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Goal, Loss, Term } from '@gauntlet/core';
 import { tensor } from '@gauntlet/tensor';
-import { crossEntropy, evaluateLoss, logOdds, margin } from './index.js';
+import { crossEntropy, evaluateLoss, logOdds, margin, softCrossEntropy, weighted } from './index.js';
 
 const scores = (...values: number[]) => tensor(Float32Array.from(values), [1, values.length]);
 const goal = (kind: Goal['kind'], label: number): Goal => ({
@@ -41,6 +41,40 @@ describe('cross-entropy', () => {
     const at = (by: number) =>
       evaluateLoss(crossEntropy(goal('untargeted', 1)), scores(...z.map((v) => v + by)));
     expect(at(shift).loss[0]).toBeCloseTo(at(0).loss[0]!, 4);
+  });
+});
+
+describe('soft cross-entropy', () => {
+  const z = [1.5, -0.5, 0.25];
+
+  it('equals cross-entropy on labels at temperature 1', () => {
+    const soft = evaluateLoss(softCrossEntropy(scores(0, 1, 0), 1), scores(...z));
+    const plain = evaluateLoss(crossEntropy(goal('untargeted', 1)), scores(...z));
+    expect(soft.loss[0]).toBeCloseTo(plain.loss[0]!, 6);
+    soft.scoresGradient.data.forEach((value, j) =>
+      expect(value).toBeCloseTo(plain.scoresGradient.data[j]!, 6),
+    );
+  });
+
+  it('is least where the softmax at the temperature is the target, and equals its entropy there', () => {
+    const p = softmax(z.map((value) => value / 20));
+    const { loss, scoresGradient } = evaluateLoss(softCrossEntropy(scores(...p), 20), scores(...z));
+    expect(loss[0]).toBeCloseTo(-p.reduce((sum, share) => sum + share * Math.log(share), 0), 6);
+    scoresGradient.data.forEach((value) => expect(value).toBeCloseTo(0, 7));
+  });
+
+  it('has the derivative (softmax - target) / temperature', () => {
+    const p = softmax(z.map((value) => value / 4));
+    const { scoresGradient } = evaluateLoss(softCrossEntropy(scores(0.5, 0.5, 0), 4), scores(...z));
+    [0.5, 0.5, 0].forEach((share, j) => expect(scoresGradient.data[j]).toBeCloseTo((p[j]! - share) / 4, 6));
+  });
+});
+
+describe('weighted scores', () => {
+  it('pull the weights back', () => {
+    const { loss, scoresGradient } = evaluateLoss(weighted(scores(2, 0, -1)), scores(3, 5, 7));
+    expect([...loss]).toEqual([2 * 3 - 7]);
+    expect([...scoresGradient.data]).toEqual([2, 0, -1]);
   });
 });
 
@@ -88,10 +122,10 @@ describe('every term', () => {
     const z = [0.3, 1.7, -0.6, 0.9];
     const loss: Loss = {
       term: terms[name]!,
-      classes: { c: Int32Array.of(9, 3) },
-      given: { g: Float32Array.of(9, 1.5) },
+      classes: { c: Int32Array.of(3) },
+      given: { g: Float32Array.of(1.5) },
     };
-    const at = (values: number[]) => evaluateLoss(loss, scores(...values), [1]);
+    const at = (values: number[]) => evaluateLoss(loss, scores(...values));
     const step = 1e-2;
     z.forEach((_, j) => {
       const moved = (by: number) => at(z.map((value, k) => (k === j ? value + by : value))).loss[0]!;

@@ -1,4 +1,4 @@
-import type { Loss, Term } from '@gauntlet/core';
+import { checkLoss, type Loss, type Term } from '@gauntlet/core';
 import { like, row, rows, type Tensor } from '@gauntlet/tensor';
 
 /** A loss's values [n] and its derivative by the scores, [n, classes]. */
@@ -9,15 +9,10 @@ export interface EvaluatedLoss {
 
 /**
  * Evaluates a loss on scores [n, classes], in float64, on the host: for models that compose others, and as the oracle of the
- * adapters' compiled losses.
- *
- * @param of the sample of each row; row `i` is sample `i` by default.
+ * adapters' compiled losses. The loss has one value of each class and number that it names per row.
  */
-export function evaluateLoss(
-  loss: Loss,
-  scores: Tensor,
-  of: readonly number[] = [...Array(rows(scores)).keys()],
-): EvaluatedLoss {
+export function evaluateLoss(loss: Loss, scores: Tensor): EvaluatedLoss {
+  checkLoss(loss, rows(scores));
   const values = new Float32Array(rows(scores));
   const gradient = like(scores);
   for (let i = 0; i < values.length; i++) {
@@ -25,8 +20,9 @@ export function evaluateLoss(
     const into = new Float64Array(own.length);
     const context: Context = {
       scores: own,
-      classOf: (name) => loss.classes[name]![of[i]!]!,
-      given: (name) => loss.given[name]![of[i]!]!,
+      classOf: (name) => loss.classes[name]![i]!,
+      given: (name) => loss.given[name]![i]!,
+      target: (name) => row(loss.targets![name]!, i),
     };
     const result = evaluate(loss.term, context);
     values[i] = result.value;
@@ -40,6 +36,7 @@ interface Context {
   readonly scores: readonly number[];
   classOf(name: string): number;
   given(name: string): number;
+  target(name: string): Float32Array;
 }
 
 /** A value, and how a derivative by it becomes derivatives by the scores (added to `into`). */
@@ -80,6 +77,8 @@ const ranking = (scores: readonly number[]) =>
 function evaluate(term: Term, context: Context): Evaluated {
   const { scores } = context;
   switch (term.op) {
+    case 'weighted':
+      return weighted(scores, context.target(term.target));
     case 'pick':
       return score(scores, context.classOf(term.class));
     case 'maxOther':
@@ -91,6 +90,8 @@ function evaluate(term: Term, context: Context): Evaluated {
       return logSumExpOther(scores, context.classOf(term.class));
     case 'ranked':
       return score(scores, ranking(scores)[term.place]!);
+    case 'softCrossEntropy':
+      return softCrossEntropy(scores, context.target(term.target), term.temperature);
     case 'given':
       return constant(context.given(term.name));
     case 'constant':
@@ -126,6 +127,11 @@ function arithmetic(op: 'add' | 'sub' | 'mul' | 'div', a: Evaluated, b: Evaluate
   }
 }
 
+const weighted = (scores: readonly number[], weights: Float32Array): Evaluated => ({
+  value: scores.reduce((sum, value, j) => sum + weights[j]! * value, 0),
+  pull: (upstream, into) => weights.forEach((weight, j) => (into[j]! += upstream * weight)),
+});
+
 function logSumExpOther(scores: readonly number[], own: number): Evaluated {
   const top = Math.max(...scores.filter((_, j) => j !== own));
   const parts = scores.map((value, j) => (j === own ? 0 : Math.exp(value - top)));
@@ -133,5 +139,18 @@ function logSumExpOther(scores: readonly number[], own: number): Evaluated {
   return {
     value: top + Math.log(sum),
     pull: (upstream, into) => parts.forEach((part, j) => (into[j]! += (upstream * part) / sum)),
+  };
+}
+
+function softCrossEntropy(scores: readonly number[], target: Float32Array, temperature: number): Evaluated {
+  const top = Math.max(...scores);
+  const parts = scores.map((value) => Math.exp((value - top) / temperature));
+  const sum = parts.reduce((a, b) => a + b, 0);
+  const mass = target.reduce((a, b) => a + b, 0);
+  const logs = scores.map((value) => (value - top) / temperature - Math.log(sum));
+  return {
+    value: -logs.reduce((total, log, j) => total + target[j]! * log, 0),
+    pull: (upstream, into) =>
+      parts.forEach((part, j) => (into[j]! += (upstream * ((mass * part) / sum - target[j]!)) / temperature)),
   };
 }

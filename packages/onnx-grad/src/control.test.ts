@@ -119,6 +119,42 @@ test('a loop of a constant number of rounds is unrolled, with what it carries an
   expect(await gradientAt(made, [2, -1])).toEqual([64 + 12 + 4, -8 + 3 - 2]);
 });
 
+test('a loop that is too long stays one', () => {
+  const made = model((graph) => {
+    const step = body(['round', 'go', 'state'], (inner) => ['go', inner.node('Mul', ['state', 'x'])]);
+    const options = { outputs: ['long'] };
+    return graph.node('Loop', [graph.constant(int64s([100_000], [])), '', 'x'], { body: step }, options);
+  });
+  const shapes = new Map([['long', { dtype: 'float32', dims: [2] } as const]]);
+  expect(() => gradientModel(made, { shapes })).toThrow('Unexpected op Loop at node Loop');
+});
+
+test('a scan of a known number of elements is unrolled, in either direction and along any axis', async () => {
+  const made = model((graph) => {
+    const scan = {
+      num_scan_inputs: 1,
+      scan_input_axes: [-1],
+      scan_output_axes: [-1],
+      scan_output_directions: [1],
+    };
+    const step = body([], (inner) => {
+      for (const name of ['state', 'element']) inner.proto.input.push(writeValueInfo(name, 'float32', []));
+      const next = inner.node('Mul', ['state', 'element']);
+      return [next, inner.node('Identity', [next])];
+    });
+    const one = graph.scalar('float32', 1);
+    const [product, all] = graph.nodes('Scan', [one, 'x'], 2, {
+      ...scan,
+      scan_input_directions: [1],
+      body: step,
+    });
+    // backwards: products x3, x3 x2, x3 x2 x1; put together last first
+    return graph.node('Add', [graph.node('Mul', [all!, graph.constant(f32(1, 10, 100))]), product!]);
+  }, 3);
+  // sum of y = 4 x1 x2 x3 + 10 x2 x3 + 100 x3
+  expect(await gradientAt(made, [2, 3, 5])).toEqual([4 * 15, 4 * 10 + 50, 4 * 6 + 30 + 100]);
+});
+
 test('quantisation is passed straight through within its range, or not at all', async () => {
   const made = model((graph) => {
     const [scale, zero] = [
@@ -131,6 +167,20 @@ test('quantisation is passed straight through within its range, or not at all', 
   // 64 / 0.5 + 3 is above 127
   expect(await gradientAt(made, [2.1, -3, 8])).toEqual([Math.fround(4.2), -6, 0]);
   expect(() => gradientModel(made, { quantisation: 'zero' })).toThrow(
-    'expected a tensor that depends smoothly on "x"',
+    'Unexpected op QuantizeLinear at node QuantizeLinear of "QuantizeLinear_0", expected one that lets a gradient through to "x"',
+  );
+});
+
+test('what has no smooth path is refused by the last node that cuts it', () => {
+  const cut = model((graph) => {
+    const early = graph.node('Hardmax', ['x'], {}, { name: 'early' });
+    return graph.node('Neg', [graph.node('Sign', [graph.node('Add', ['x', early])], {}, { name: 'late' })]);
+  });
+  expect(() => gradientModel(cut)).toThrow(
+    /^Unexpected op Sign at node "late" \(Sign\), expected one that lets a gradient through to "x"/,
+  );
+  const apart = model((graph) => graph.node('Neg', [graph.scalar('float32', 1, [2])]));
+  expect(() => gradientModel(apart)).toThrow(
+    'Unexpected tensor "y" at the end, expected one that depends smoothly on "x"',
   );
 });

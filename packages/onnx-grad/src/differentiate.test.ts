@@ -46,6 +46,27 @@ test('without a seed, the sum is differentiated', async () => {
   expect([...found.get(gradient)!.data]).toEqual([0, 5]);
 });
 
+test('every layer adds as many nodes', () => {
+  const nodesOf = (layers: number) => {
+    const graph = Graph.empty(23);
+    let x = graph.input('x', 'float32', ['N', 3, 4]);
+    for (let i = 0; i < layers; i++) {
+      const heads = { q_num_heads: 2, kv_num_heads: 2 };
+      x = graph.node('Add', [x, graph.node('Attention', [x, x, x], heads)]);
+      x = graph.node('Relu', [graph.node('MatMul', [x, graph.constant(f32([4, 4], Array(16).fill(i)))])]);
+    }
+    graph.output(x, 'float32', ['N', 3, 4]);
+    const shapes = new Map(
+      graph.proto.node.flatMap(({ output }) =>
+        output.map((name) => [name, { dtype: 'float32', dims: ['N', 3, 4] }] as const),
+      ),
+    );
+    return gradientModel(graph.model, { shapes }).graph!.node.length;
+  };
+  const [few, more, many] = [20, 40, 80].map(nodesOf) as [number, number, number];
+  expect(many - more).toBe(2 * (more - few));
+});
+
 test('an op without a rule is named', () => {
   const graph = layer();
   graph.node('Det', ['y'], {}, { outputs: ['d'] });
@@ -57,5 +78,16 @@ test('an op without a rule is named', () => {
   expect(() => differentiate(graph, { of: 'd', wrt: ['x'], shapes })).toThrow(OnnxError);
   expect(() => differentiate(graph, { of: 'd', wrt: ['x'], shapes })).toThrow(
     'Unexpected op Det at node Det of "d"',
+  );
+});
+
+test('an input that a rule has no gradient for is refused, not given zeros', () => {
+  const graph = Graph.empty(18);
+  const scales = graph.input('x', 'float32', [2]);
+  const image = graph.constant(f32([2, 2], [1, 2, 3, 4]));
+  graph.node('Resize', [image, '', scales], {}, { outputs: ['y'] });
+  const shapes = new Map([['y', { dtype: 'float32', dims: [4, 4] } as const]]);
+  expect(() => differentiate(graph, { of: 'y', wrt: ['x'], shapes })).toThrow(
+    'Unexpected gradient of input 2 ("x") at node Resize of "y"',
   );
 });

@@ -2,13 +2,14 @@ import type { Graph, NodeProto, TensorType } from '@gauntlet/onnx';
 import { BASE_OPSET, fail, isFloat, nodePath, sortNodes } from '@gauntlet/onnx';
 
 import { inferTypes } from './infer.js';
-import { createOps } from './ops.js';
-import { ancestorsOf, influencedBy, readersOf } from './paths.js';
+import { createOps, type Ops } from './ops.js';
+import { ancestorsOf, influencedBy, lastCut, readersOf } from './paths.js';
 import type { Lowering, Rule } from './rule.js';
 import { EXPANSIONS, RULES } from './rules/index.js';
+import { pixels, sumOfPhases } from './rules/phases.js';
 import type { SiteParts } from './site.js';
 import { fit, siteOf, valueOf } from './site.js';
-import type { Value } from './value.js';
+import type { Phases, Value } from './value.js';
 
 /** What is differentiated, and by what. */
 export interface Differentiation {
@@ -58,15 +59,16 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
     );
   }
 
-  const arrived = new Map<string, Value[]>([
+  const arrived = new Map<string, (Value | Phases)[]>([
     [of, [seed === undefined ? ops.full(target, 1) : { ...target, name: seed }]],
   ]);
   const settled = new Map<string, Value>();
   const settle = (name: string): Value | undefined => {
     const parts = arrived.get(name);
     if (parts === undefined) return settled.get(name);
-    const total = parts.length === 1 ? parts[0]! : ops.emit('Sum', parts);
-    if (parts.length > 1) graph.annotate(total.name, total);
+    const values = laidOut(ops, parts);
+    const total = values.length === 1 ? values[0]! : ops.emit('Sum', values);
+    graph.annotate(total.name, total);
     arrived.delete(name);
     settled.set(name, total);
     return total;
@@ -77,11 +79,14 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
     const path = nodePath(node);
     const rule = ruleOf(node, path);
     const gradients = node.output.map((name) => settle(name));
-    const recipes = rule(siteOf({ node, path, graph, ops, lowering, gradients, value, readers }));
+    const site = siteOf({ node, path, graph, ops, lowering, gradients, value, readers });
+    const recipes = rule(site);
     node.input.forEach((name, i) => {
-      const recipe = influenced.has(name) ? recipes[i] : undefined;
-      if (recipe === undefined) return;
-      const part = fit(recipe(), value(name, path), ops, path);
+      if (!influenced.has(name)) return;
+      const recipe = recipes[i] ?? site.refuse(`gradient of input ${i} ("${name}")`);
+      if (recipe === 'none') return;
+      const made = recipe();
+      const part = isWhole(made) ? fit(made, value(name, path), ops, path) : made;
       const parts = arrived.get(name);
       if (parts === undefined) arrived.set(name, [part]);
       else parts.push(part);
@@ -89,9 +94,29 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
   }
 
   const reached = wrt.some((name) => arrived.has(name) || settled.has(name));
-  if (!reached && unreached === 'refuse') failPath(of, wrt);
+  if (!reached && unreached === 'refuse') failPath(options, nodes.reverse(), influenced);
   return new Map(wrt.map((name) => [name, (settle(name) ?? ops.full(value(name, `"${name}"`), 0)).name]));
 }
+
+/** Gradients as images; those by phases of one stride are added before they are laid out. */
+function laidOut(ops: Ops, parts: readonly (Value | Phases)[]): Value[] {
+  const split = parts.filter((part): part is Phases => !isWhole(part));
+  const strides = [...new Set(split.map(({ stride }) => stride))];
+  return [
+    ...parts.filter(isWhole),
+    ...strides.map((own) =>
+      pixels(
+        ops,
+        sumOfPhases(
+          ops,
+          split.filter(({ stride }) => stride === own),
+        ),
+      ),
+    ),
+  ];
+}
+
+const isWhole = (part: Value | Phases): part is Value => 'name' in part;
 
 /** Writes out, on the paths from `wrt` to `of`, the nodes that have no rule of their own. */
 function expand(
@@ -132,9 +157,18 @@ function ruleOf(node: NodeProto, path: string): Rule {
   );
 }
 
-function failPath(of: string, wrt: readonly string[]): never {
+function failPath(
+  { of, wrt }: Differentiation,
+  nodes: readonly NodeProto[],
+  influenced: ReadonlySet<string>,
+): never {
+  const names = wrt.map((name) => `"${name}"`).join(', ');
+  const cut = lastCut(of, nodes, influenced);
+  const remedy = 'Use attacks that need scores or labels only, or name another tensor.';
   return fail(
     'no-path',
-    `Unexpected constant "${of}", expected a tensor that depends smoothly on ${wrt.map((name) => `"${name}"`).join(', ')}. Use attacks that need scores or labels only, or name another tensor.`,
+    cut === undefined
+      ? `Unexpected tensor "${of}" at the end, expected one that depends smoothly on ${names}. ${remedy}`
+      : `Unexpected op ${cut.opType} at ${nodePath(cut)}, expected one that lets a gradient through to ${names}: its derivative is zero or none. ${remedy}`,
   );
 }

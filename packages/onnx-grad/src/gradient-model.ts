@@ -21,7 +21,7 @@ export interface GradientOptions extends Pick<Differentiation, 'lowering' | 'qua
  * Throws the OnnxErrors of `upgrade` and `differentiate`.
  */
 export function gradientModel(model: ModelProto, options: GradientOptions = {}): ModelProto {
-  const copy = inline(upgrade(copyModel(model)));
+  const copy = inline(upgrade(copyModel(model)), options.shapes);
   const graph = new Graph(copy);
   const types = new Map(options.shapes);
   inferTypes(graph, types);

@@ -1,7 +1,7 @@
 import type { Attributes, Dim, DType, Graph, NodeProto, TensorType } from '@gauntlet/onnx';
 import { attributesOf, declaredTypes, dtypeOf, fail, nodePath, numbersOf, readTensor } from '@gauntlet/onnx';
 
-import { axesOf, axisOf, broadcast, product } from './value.js';
+import { axesOf, axisOf, broadcast, product, shown } from './value.js';
 
 /** What an inference rule may look at. */
 interface Place {
@@ -47,7 +47,15 @@ export function inferNode(
       return value && numbersOf(value);
     },
   });
-  return result === undefined || Array.isArray(result) ? result : [result as TensorType];
+  const made = result === undefined || Array.isArray(result) ? result : [result as TensorType];
+  for (const { dims } of (made ?? []) as readonly TensorType[]) {
+    if (dims.every((dim) => typeof dim === 'string' || (Number.isSafeInteger(dim) && dim >= 0))) continue;
+    fail(
+      'bad-shape',
+      `Unexpected shape ${shown(dims)} at ${path}, expected sizes of at least 0. Export the model again.`,
+    );
+  }
+  return made;
 }
 
 /** Adds the types that the map lacks: those the graph declares, and those that follow from others. Nodes must be sorted. */

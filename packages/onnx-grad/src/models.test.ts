@@ -2,9 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { ModelProto, Tensor } from '@gauntlet/onnx';
-import { Graph, readModel, upgrade } from '@gauntlet/onnx';
+import { Graph, numbersOf, readModel, upgrade } from '@gauntlet/onnx';
 
 import { differentiate } from './index.js';
+import { retyped } from './testing/node-tests.js';
 import { readNpz } from './testing/npz.js';
 import { learnTypes, relativeError, run } from './testing/run.js';
 
@@ -41,8 +42,8 @@ async function attackGraph(model: ModelProto, x: Tensor, lowering: 'blocked' | '
   );
   const loss = graph.node('Neg', [graph.node('Squeeze', [rows, graph.ints([1])])]);
   const gradient = differentiate(graph, { of: loss, wrt: [input], shapes, lowering }).get(input)!;
-  graph.output(loss, 'float32');
-  graph.output(gradient, 'float32');
+  graph.output(loss, x.dtype);
+  graph.output(gradient, x.dtype);
   return { input, labels: y, loss, gradient };
 }
 
@@ -64,5 +65,35 @@ describe.each(['blocked', 'plain'] as const)('whole models against PyTorch, %s l
         relativeError(found.get(gradient)!, samples(record.get('gradient')!, at, at + size)),
       ).toBeLessThan(1e-4);
     }
+  });
+});
+
+describe('whole models of other float types', () => {
+  test.each([
+    ['cnn-dynamo', 'float16'],
+    ['mobilenet-v3-dynamo', 'float16'],
+    ['efficient-dynamo', 'float16'],
+    ['convnext-dynamo', 'float16'],
+    ['vit-opset23-dynamo', 'float16'],
+    ['grouped-opset23-dynamo', 'float16'],
+    ['mlp-small-dynamo', 'float64'],
+  ] as const)('%s in %s', async (name, dtype) => {
+    const record = readNpz(join(FOLDER, `${name}.npz`));
+    const original = readModel(readFileSync(join(FOLDER, `${name}.onnx`)));
+    const { model, feeds } = retyped({ model: original, feeds: new Map([['x', record.get('x')!]]) }, dtype);
+    const x = feeds.get('x')!;
+    const { input, labels, loss, gradient } = await attackGraph(model, x, 'blocked');
+    const found = await run(
+      model,
+      new Map([
+        [input, x],
+        [labels, record.get('y')!],
+      ]),
+      [loss, gradient],
+    );
+    // In float16 a few activations change sides, so that the largest difference says little.
+    const expected = numbersOf(record.get('gradient')!);
+    const difference = Math.hypot(...numbersOf(found.get(gradient)!).map((value, i) => value - expected[i]!));
+    expect(difference / Math.hypot(...expected)).toBeLessThan(dtype === 'float16' ? 0.03 : 1e-6);
   });
 });

@@ -1,13 +1,19 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { AttributeProto, ModelProto, NodeProto } from '@gauntlet/onnx';
 import { OnnxError, readModel, writeModel } from '@gauntlet/onnx';
 
 import { gradientModel } from './index.js';
+import { openNodeTests } from './testing/node-tests.js';
 
-const FOLDER = join(import.meta.dirname, '../../../fixtures/ops');
-const files = existsSync(FOLDER) ? readdirSync(FOLDER).filter((file) => file.endsWith('.onnx')) : [];
+const FIXTURES = join(import.meta.dirname, '../../../fixtures');
+const recorded = readdirSync(join(FIXTURES, 'ops')).flatMap((file) =>
+  file.endsWith('.onnx') ? [[file, () => readModel(readFileSync(join(FIXTURES, 'ops', file)))] as const] : [],
+);
+const nodeTests = [...openNodeTests(join(FIXTURES, 'onnx/node-tests.zip'))].map(
+  ([name, read]) => [name, () => read().model] as const,
+);
 
 /** A small stream of random numbers (mulberry32). */
 function stream(seed: number) {
@@ -42,29 +48,21 @@ function bend(attribute: AttributeProto, random: Random): void {
   random.pick(changes)();
 }
 
+const OPS = (
+  'Conv Slice Pad Gemm Einsum LSTM Resize Gather Concat MaxPool Cast Attention RotaryEmbedding GridSample AffineGrid Col2Im CenterCropPad ' +
+  'Compress MaxUnpool Tile SoftmaxCrossEntropyLoss DequantizeLinear Scan Loop'
+).split(' ');
+
 /** One change that keeps the file a valid protobuf. */
 function mutate(model: ModelProto, random: Random): void {
   const graph = model.graph!;
   const node: NodeProto = random.pick(graph.node);
   const infos = [...graph.input, ...graph.output];
   const shapes = infos.flatMap(({ type }) => (type?.value.case === 'tensorType' ? [type.value.value] : []));
-  const ops = [
-    'Conv',
-    'Slice',
-    'Pad',
-    'Gemm',
-    'Einsum',
-    'LSTM',
-    'Resize',
-    'Gather',
-    'Concat',
-    'MaxPool',
-    'Cast',
-  ];
   const changes = [
     () => node.attribute.length > 0 && bend(random.pick(node.attribute), random),
     () => (node.attribute = node.attribute.filter(() => random.next() < 0.5)),
-    () => (node.opType = random.pick(ops)),
+    () => (node.opType = random.pick(OPS)),
     () => node.input.splice(Math.floor(random.next() * node.input.length), 1),
     () =>
       (node.input[Math.floor(random.next() * node.input.length)] = random.pick([
@@ -99,15 +97,15 @@ function mutate(model: ModelProto, random: Random): void {
 test('a damaged graph gives a gradient graph or an OnnxError in one sentence, and nothing else', () => {
   const random = stream(3);
   const counts = { made: 0, refused: 0 };
-  for (let round = 0; round < 4000; round++) {
-    const file = random.pick(files);
-    const model = readModel(readFileSync(join(FOLDER, file)));
+  for (let round = 0; round < 6000; round++) {
+    const [name, read] = random.pick(round % 2 === 0 ? recorded : nodeTests);
+    const model = read();
     for (let times = 1 + Math.floor(random.next() * 3); times > 0; times--) mutate(model, random);
     try {
       writeModel(gradientModel(model));
       counts.made++;
     } catch (error) {
-      if (!(error instanceof OnnxError)) throw new Error(`round ${round}, ${file}`, { cause: error });
+      if (!(error instanceof OnnxError)) throw new Error(`round ${round}, ${name}`, { cause: error });
       expect(error.message).toMatch(/^Unexpected .*, expected .*\. [A-Z][^\n]*\.$/);
       counts.refused++;
     }

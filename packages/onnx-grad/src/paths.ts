@@ -47,3 +47,18 @@ export function ancestorsOf(of: string, nodes: readonly NodeProto[]): ReadonlySe
   }
   return needed;
 }
+
+/** The last node before `of` that `influenced` tensors go into and none comes out of; undefined where there is none. Nodes must be sorted. */
+export function lastCut(
+  of: string,
+  nodes: readonly NodeProto[],
+  influenced: ReadonlySet<string>,
+): NodeProto | undefined {
+  const needed = ancestorsOf(of, nodes);
+  return nodes.findLast(
+    (node) =>
+      node.output.some((name) => needed.has(name)) &&
+      !node.output.some((name) => influenced.has(name)) &&
+      readsOf(node).some((name) => influenced.has(name)),
+  );
+}

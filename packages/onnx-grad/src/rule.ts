@@ -1,7 +1,7 @@
 import type { Attributes, Graph, NodeProto } from '@gauntlet/onnx';
 
 import type { Ops } from './ops.js';
-import type { Value } from './value.js';
+import type { Phases, Value } from './value.js';
 
 /** How masks and convolutions are written: `blocked` keeps ONNX Runtime's blocked layout on x64, `plain` runs well anywhere. Same results. */
 export type Lowering = 'blocked' | 'plain';
@@ -37,9 +37,10 @@ export interface Site {
 
 /**
  * The gradient of each input, as recipes: the walker calls only those it needs, reduces their results to the input's shape where
- * the op broadcast it, and widens them where they are smaller. No recipe, no gradient.
+ * the op broadcast it, and widens them where they are smaller. `none` for a float input whose numbers do not matter; where one that has no recipe
+ * needs a gradient, the walker refuses.
  */
-export type Rule = (site: Site) => readonly ((() => Value) | undefined)[];
+export type Rule = (site: Site) => readonly ((() => Value | Phases) | 'none' | undefined)[];
 
 /** Rules by op name. */
 export type Rules = Readonly<Record<string, Rule>>;

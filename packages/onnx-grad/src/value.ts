@@ -6,6 +6,18 @@ export interface Value extends TensorType {
   readonly name: string;
 }
 
+/**
+ * The gradient of images, by the remainders of their pixels: pixel (stride i + r, stride j + s) is element (i, j) of phase stride r + s.
+ * Strided convolutions and pools give it so; sums are cheaper before the phases are laid out as pixels.
+ */
+export interface Phases {
+  readonly stride: number;
+  /** [N, C, ceil(height / stride), ceil(width / stride)] each. A phase that is left out is zero. */
+  readonly phases: readonly (Value | undefined)[];
+  /** The type of the images. */
+  readonly whole: TensorType;
+}
+
 /** Resolves an axis that may be negative. Throws `bad-axis` when it lies outside the rank. */
 export function axisOf(axis: number, rank: number, path: string): number {
   if (Number.isInteger(axis) && axis >= -rank && axis < Math.max(rank, 1))
@@ -45,10 +57,11 @@ export function fixed(dim: Dim, path: string): number {
   );
 }
 
-/** How many elements a constant of this shape has. Throws `bad-shape` when it could not be held in memory. */
+/** How many elements a constant of this shape has. Throws `bad-shape` when it is none, or could not be held in memory. */
 export function elements(dims: readonly number[], path: string): number {
   const count = dims.reduce((total, dim) => total * dim, 1);
-  if (count <= LARGEST_CONSTANT) return count;
+  const valid = dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
+  if (valid && count <= LARGEST_CONSTANT) return count;
   return fail(
     'bad-shape',
     `Unexpected constant of shape ${shown(dims)} at ${path}, expected at most ${LARGEST_CONSTANT} elements. Export the model again.`,

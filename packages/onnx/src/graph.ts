@@ -1,11 +1,13 @@
-import { create } from '@bufbuild/protobuf';
+import { clone, create } from '@bufbuild/protobuf';
 
 import type { AttributeValue } from './attributes.js';
 import { writeAttribute } from './attributes.js';
 import { fail } from './errors.js';
+import type { Place } from './external.js';
+import { placeOf, takeInside } from './external.js';
 import { everyGraph, opsetOf } from './model.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './onnx_pb.js';
-import { ModelProtoSchema, NodeProtoSchema } from './onnx_pb.js';
+import { ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from './onnx_pb.js';
 import type { DType, Tensor } from './tensor.js';
 import { filled, int64s, readTensor, writeTensor } from './tensor.js';
 import type { Dim, TensorType } from './types.js';
@@ -18,6 +20,9 @@ export interface NodeOptions {
   /** Wanted output names; each must be free. */
   readonly outputs?: readonly string[];
 }
+
+/** The bytes of a tensor that lie outside of the model; undefined where they are not wanted inside. */
+export type ReadPlace = (place: Place) => Uint8Array<ArrayBuffer> | undefined;
 
 type AttributeValues = Readonly<Record<string, AttributeValue>>;
 
@@ -39,8 +44,12 @@ export class Graph {
   readonly #initializers = new Map<string, TensorProto>();
   readonly #values = new Map<string, Tensor | undefined>();
 
-  constructor(model: ModelProto) {
+  readonly #readPlace: ReadPlace;
+
+  /** @param readPlace reads the initialisers whose data lie outside of the model, when `value` asks for one; by default they have no value. */
+  constructor(model: ModelProto, readPlace: ReadPlace = () => undefined) {
     this.model = model;
+    this.#readPlace = readPlace;
     this.proto =
       model.graph ??
       fail('empty-graph', 'Unexpected model without a graph, expected one. Export the model again.');
@@ -198,7 +207,7 @@ export class Graph {
     return this.#producers.get(name);
   }
 
-  /** The content of an initialiser or of a Constant node's tensor; undefined if it is neither, is external, or can be overridden by an input. */
+  /** The content of an initialiser or of a Constant node's tensor; undefined if it is neither, lies outside and is not read, or can be overridden by an input. */
   value(name: string): Tensor | undefined {
     if (!this.#values.has(name)) this.#values.set(name, this.#read(name));
     return this.#values.get(name);
@@ -241,7 +250,17 @@ export class Graph {
     const node = this.#producers.get(this.source(name));
     if (node !== undefined) return node.opType === 'Constant' ? constantOf(node) : undefined;
     const proto = this.#initializers.get(this.source(name));
-    return proto === undefined || proto.externalData.length > 0 ? undefined : readTensor(proto);
+    if (proto === undefined) return undefined;
+    const place = placeOf(proto);
+    return place === undefined ? readTensor(proto) : this.#readOutside(proto, place);
+  }
+
+  #readOutside(proto: TensorProto, place: Place): Tensor | undefined {
+    const bytes = this.#readPlace(place);
+    if (bytes === undefined) return undefined;
+    const copy = clone(TensorProtoSchema, proto);
+    takeInside(copy, bytes);
+    return readTensor(copy);
   }
 }
 

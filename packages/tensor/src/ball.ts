@@ -13,21 +13,22 @@ export type Box = readonly [lo: number, hi: number];
 export interface Ball {
   readonly norm: BallNorm;
   readonly epsilon: number;
+  readonly box: Box;
   /** The nearest point in ball and box to each row (exact, Euclidean). */
   project(points: Tensor): Tensor;
-  /** A random point for each row, uniform in the ball before the box clips it; `random[i]` belongs to row `i`. */
+  /** A random point for each row, uniform in the ball before the box clips it (in an infinite ball: in the box); `random[i]` belongs to row `i`. */
   sample(random: readonly Stream[]): Tensor;
   /**
    * One step of steepest ascent, from points in ball and box: the move of length `share * epsilon` that stays in the box and gains
-   * most along the gradient, projected back. A row whose gradient is zero does not move.
+   * most along the gradient, projected back. A row whose gradient is zero does not move. `share` is one for all, or one per row.
    */
-  step(points: Tensor, gradient: Tensor, share: number): Tensor;
+  step(points: Tensor, gradient: Tensor, share: number | ArrayLike<number>): Tensor;
   /** Whether a point lies in the box and in the ball around this row, by the published tolerance (`within`). */
   contains(point: Float32Array, row: number): boolean;
 }
 
 /**
- * The ball of radius `epsilon` around each row of `centre`, which must lie in the box.
+ * The ball of radius `epsilon` around each row of `centre`, which must lie in the box; an infinite one is the box.
  *
  * @param finished rows for which this answers true are left where they are: nobody asks about them any more.
  */
@@ -50,14 +51,20 @@ export function ball(
   return {
     norm,
     epsilon,
+    box,
     project: (points) => moved(points, (data, _, from, to) => project(data, from, to)),
     sample: (random) =>
       moved(centre, (data, i, from, to) => {
-        sample(data, random[i]!, from, to);
+        if (epsilon === Infinity) {
+          for (let j = from; j < to; j++) data[j] = box[0] + (box[1] - box[0]) * random[i]!.uniform();
+        } else sample(data, random[i]!, from, to);
         project(data, from, to);
       }),
     step: (points, gradient, share) =>
-      moved(points, (data, _, from, to) => step(data, gradient.data, share * epsilon, from, to)),
+      moved(points, (data, i, from, to) => {
+        const own = typeof share === 'number' ? share : share[i]!;
+        step(data, gradient.data, own * epsilon, from, to);
+      }),
     contains: (point, i) =>
       point.every((value) => value >= box[0] && value <= box[1]) &&
       within(distance(point, row(centre, i), norm), epsilon),

@@ -1,5 +1,10 @@
 /** For people who write plugins: a conformance harness per kind, and toy models whose right answers are known. */
+export { adapterChecks, type AdapterSubject, testAdapter } from './adapter.js';
 export { attackChecks, testAttack } from './attack.js';
 export { binderChecks, testBinder } from './binder.js';
+export { madeRow, metricChecks, testMetric } from './metric.js';
+export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';
 export { type Runner } from './runner.js';
 export { curvedToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
+export { trainableToy, type TrainableToy } from './trainable.js';
+export { testTraining, trainingChecks } from './training.js';

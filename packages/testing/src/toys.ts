@@ -39,9 +39,9 @@ export function scoreModel(
     access: 'gradients',
     labels: async (points) => argmax(all(points)),
     scores: async (points) => all(points),
-    async gradient(points, loss: Loss, at) {
+    async gradient(points, loss: Loss) {
       const given = all(points);
-      const evaluated = evaluateLoss(loss, given, at?.of);
+      const evaluated = evaluateLoss(loss, given);
       const gradient = like(points);
       for (let i = 0; i < rows(points); i++) {
         row(gradient, i).set(pull(row(points, i), row(evaluated.scoresGradient, i)));

@@ -13,6 +13,7 @@ export default defineAttack({
   cites: ['arXiv:1412.6572'],
   access: 'gradients',
   norms: ['linf', 'l2', 'l1'],
+  finds: 'within-budget',
   options: z.strictObject({}),
   async run({ model, x, goal, ball }) {
     const { gradient } = await model.gradient(x, logOdds(goal));

@@ -12,6 +12,7 @@ export default defineAttack({
   cites: ['arXiv:1706.06083'],
   access: 'gradients',
   norms: ['linf', 'l2', 'l1'],
+  finds: 'within-budget',
   options: z.strictObject({
     steps: z.int().min(1).max(100_000).default(40).describe('gradient steps'),
     stepSize: z.number().positive().max(2).default(0.1).describe('step length as a share of epsilon'),

@@ -15,12 +15,14 @@ export async function openImages(
   { resize }: ImageOptions,
 ): Promise<Dataset> {
   const files = await listImages(path);
-  const layout = layoutOf(shape ?? (await shapeOf(files[0]!)));
-  const scale = bounds[0] === 0 && bounds[1] === 255 ? 1 : 255;
-  return {
+  const facts = {
     name: basename(resolve(path)),
     fingerprint: await fingerprint(files),
     samples: files.length,
+  };
+  const scale = bounds[0] === 0 && bounds[1] === 255 ? 1 : 255;
+  const inLayout = (layout: Layout): Dataset => ({
+    ...facts,
     shape: layout.shape,
     async batch(from, to) {
       const some = files.slice(from, to);
@@ -31,7 +33,9 @@ export async function openImages(
       );
       return { ids: some.map(({ id }) => id), x, y: Int32Array.from(some, ({ label }) => label) };
     },
-  };
+    as: (other) => inLayout(layoutOf(other)),
+  });
+  return inLayout(layoutOf(shape ?? (await shapeOf(files[0]!))));
 }
 
 const unreadable = (path: string, cause: unknown) =>

@@ -58,6 +58,10 @@ describe('pixels are those that Pillow reads', () => {
     expect(await read([1, 6, 5])).toEqual(recorded.grey.flat());
     expect(await read([6, 5, 1])).toEqual(recorded.grey.flat());
     expect(await read([6, 5])).toEqual(recorded.grey.flat());
+    const plain = await open();
+    const again = plain.as!([6, 5, 3]);
+    expect([...(await again.batch(0, 1)).x.data]).toEqual(recorded.rgb.flat(2));
+    expect(again.fingerprint).toBe(plain.fingerprint);
   });
 
   it('leaves colour profiles alone', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineDataset } from '@gauntlet/core';
 import { openNpz } from './dataset.js';
+import { inLayout } from './layout.js';
 
 export { formatHeader, type Dtype } from './npy.js';
 export { type Member, writeNpz } from './write.js';
@@ -16,5 +17,6 @@ export default defineDataset({
   summary: 'Samples and labels from a NumPy .npz file.',
   options,
   opens: (path) => path.toLowerCase().endsWith('.npz'),
-  open: (path, { bounds, options: names }) => openNpz(path, bounds, names as z.infer<typeof options>),
+  open: async (path, { bounds, shape, options: names }) =>
+    inLayout(await openNpz(path, bounds, names as z.infer<typeof options>), shape),
 });

@@ -27,8 +27,10 @@ describe('the Clopper-Pearson interval', () => {
 });
 
 const row = (verdict: Verdict, distance: number | null = null, target: number | null = null): Row => ({
+  model: 'm',
   sample: 0,
   attack: 'attack/a',
+  finds: 'within-budget',
   norm: 'l2',
   epsilon: 1,
   label: 0,

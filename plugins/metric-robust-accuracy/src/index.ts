@@ -31,6 +31,7 @@ export interface RobustAccuracy {
 export default defineMetric<RobustAccuracy>({
   id: 'metric/robust-accuracy',
   summary: 'Robust accuracy with its exact binomial interval, success rate, distances and costs.',
+  per: 'epsilon',
   over(rows) {
     const count = (verdict: Row['verdict']) => rows.filter((row) => row.verdict === verdict).length;
     const [held, broken] = [count('held'), count('broken')];

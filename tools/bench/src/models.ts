@@ -1,75 +1,69 @@
 import { readFile } from 'node:fs/promises';
 import { loadRuntime, openOnnx } from '@gauntlet/adapter-onnx';
 import pgd from '@gauntlet/attack-pgd';
-import { evade, type GradientModel, type Loss } from '@gauntlet/core';
+import { evade, type Goal, type GradientModel } from '@gauntlet/core';
+import { logOdds } from '@gauntlet/kit';
 import { rows, stream, type Tensor, tensor } from '@gauntlet/tensor';
 import { interleaved } from './measure.js';
 
 /** One model's times, in milliseconds. */
 export interface ModelTimes {
   readonly model: string;
+  /** The batch size with the cheapest gradient for each sample, at which the others are measured. */
   readonly batch: number;
   readonly forward: number;
   readonly gradient: number;
   readonly pgd: number;
+  /** Gradient by forward pass. */
+  readonly ratio: number;
+  /** The same for one sample. */
+  readonly single: number;
   /** PGD by twice as many forward passes as it has steps. */
   readonly pgdRatio: number;
-  /** Gradient by forward pass, of one sample. */
-  readonly single: number;
-  /** Gradient by forward pass, at the batch size with the cheapest gradient per sample. */
-  readonly best: { readonly batch: number; readonly ratio: number };
 }
 
-const BATCHES = [1, 8, 32, 128];
-const STEPS = 20;
+const STEPS = 40;
 
-const CROSS_ENTROPY: Loss['term'] = {
-  op: 'softplus',
-  of: {
-    op: 'sub',
-    of: [
-      { op: 'logSumExpOther', class: 'own' },
-      { op: 'pick', class: 'own' },
-    ],
-  },
-};
+/** Batch sizes beside 1 to choose from, and turns of PGD, for models that take less than so many milliseconds for a sample, and for slower ones. */
+const SLOW = 5;
+const QUICK = { batches: [8, 32, 128], turns: 7 };
+const LONG = { batches: [4], turns: 3 };
 
 /** Times ONNX Runtime's own forward pass, one gradient, and PGD, on random samples. */
-export async function timeModel(path: string, batch: number, turns: number): Promise<ModelTimes> {
+export async function timeModel(path: string): Promise<ModelTimes> {
   const opened = await openOnnx(path, { bounds: [0, 1], trial: false });
   if (!('gradient' in opened))
     throw new Error(`Unexpected model without gradients at ${path}, expected one to attack.`);
   const { InferenceSession, Tensor: Native } = await loadRuntime();
   const session = await InferenceSession.create(await readFile(path), { logSeverityLevel: 4 });
   const [input = ''] = session.inputNames;
-  const forward = (x: Tensor) => () => session.run({ [input]: new Native('float32', x.data, x.shape) });
-  const gradient = (x: Tensor, labels: Int32Array) => () =>
-    opened.gradient(x, { term: CROSS_ENTROPY, classes: { own: labels }, given: {} });
-
-  const ratios: { batch: number; ratio: number; each: number }[] = [];
-  for (const size of BATCHES) {
-    const x = samples(opened, size);
-    const times = await interleaved(
-      { forward: forward(x), gradient: gradient(x, await opened.labels(x)) },
-      turns,
-    );
-    ratios.push({ batch: size, ratio: times.gradient / times.forward, each: times.gradient / size });
-  }
-  const x = samples(opened, batch);
-  const labels = await opened.labels(x);
-  const times = await interleaved(
-    { forward: forward(x), gradient: gradient(x, labels), pgd: () => attack(opened, x, labels) },
-    turns,
-  );
+  const worksOf = async (batch: number) => {
+    const x = samples(opened, batch);
+    const labels = await opened.labels(x);
+    return {
+      forward: () => session.run({ [input]: new Native('float32', x.data, x.shape) }),
+      gradient: () => opened.gradient(x, logOdds(unreachable(labels))),
+      pgd: () => attack(opened, x, labels),
+    };
+  };
+  const both = async (batch: number) => {
+    const { forward, gradient } = await worksOf(batch);
+    return { batch, ...(await interleaved({ forward, gradient }, QUICK.turns)) };
+  };
+  const single = await both(1);
+  const pace = single.forward < SLOW ? QUICK : LONG;
+  const tried = [single];
+  for (const batch of pace.batches) tried.push(await both(batch));
+  const { batch } = tried.reduce((a, b) => (b.gradient / b.batch < a.gradient / a.batch ? b : a));
+  const times = await interleaved(await worksOf(batch), pace.turns);
   await Promise.all([opened.close(), session.release()]);
-  const best = ratios.reduce((a, b) => (b.each < a.each ? b : a));
   return {
     model: opened.name,
     batch,
     ...times,
+    ratio: times.gradient / times.forward,
+    single: single.gradient / single.forward,
     pgdRatio: times.pgd / (2 * STEPS * times.forward),
-    single: ratios[0]!.ratio,
-    best,
   };
 }
 
@@ -82,7 +76,9 @@ function samples(model: GradientModel, count: number): Tensor {
   );
 }
 
-/** PGD that nobody escapes from: the goal asks for a lead that no score has, so every row stays to the last step. */
+/** A goal that nobody reaches: it asks for a lead that no score has, so every row stays to the last step. */
+const unreachable = (classes: Int32Array): Goal => ({ kind: 'untargeted', classes, confidence: 1e30 });
+
 const attack = (model: GradientModel, x: Tensor, clean: Int32Array) =>
   evade({
     attack: pgd,
@@ -90,7 +86,7 @@ const attack = (model: GradientModel, x: Tensor, clean: Int32Array) =>
     model,
     x,
     ids: Array.from({ length: rows(x) }, (_, i) => i),
-    goal: { kind: 'untargeted', classes: clean, confidence: 1e30 },
+    goal: unreachable(clean),
     clean,
     norm: 'linf',
     epsilon: 8 / 255,

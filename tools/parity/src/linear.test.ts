@@ -1,8 +1,11 @@
+import cw from '@gauntlet/attack-cw';
+import deepfool from '@gauntlet/attack-deepfool';
 import fgsm from '@gauntlet/attack-fgsm';
+import hopSkipJump from '@gauntlet/attack-hop-skip-jump';
 import pgd from '@gauntlet/attack-pgd';
 import type { Term } from '@gauntlet/core';
 import { type BallNorm, norm, row, rows } from '@gauntlet/tensor';
-import { broken, open, type Subject } from './subject.js';
+import { broken, nearest, open, type Subject } from './subject.js';
 
 const DUAL = { linf: 'l1', l2: 'l2', l1: 'linf' } as const;
 
@@ -27,6 +30,32 @@ async function distances({ model, x, y }: Subject, kind: BallNorm): Promise<numb
     );
   });
 }
+
+describe('on a linear model of three classes, the smallest perturbations over the exact ones', () => {
+  let subject: Subject;
+  beforeAll(async () => {
+    // Wider than the samples, so that the box binds nobody and the closed form holds.
+    const bounds = [-1, 2] as const;
+    subject = await open('fixtures/models/linear.onnx', 'fixtures/models/linear.npz', { bounds });
+  });
+  afterAll(() => subject.model.close());
+
+  // Carlini and Wagner attack the class of the highest score, the others that of the nearest plane.
+  it.each([
+    [cw.id, 'l2', 1.03, cw, { learningRate: 0.005 }],
+    [deepfool.id, 'l2', 1.025, deepfool, {}],
+    [deepfool.id, 'linf', 1.025, deepfool, {}],
+    [hopSkipJump.id, 'l2', 1.1, hopSkipJump, { steps: 16 }],
+    [hopSkipJump.id, 'linf', 1.1, hopSkipJump, { steps: 16 }],
+  ] as const)('%s in %s', async (_, kind, most, attack, options) => {
+    const exact = await distances(subject, kind);
+    const found = await nearest(subject, attack, { norm: kind, options });
+    const tried = [...exact.keys()].filter((i) => found[i] !== 0);
+    const ratios = tried.map((i) => found[i]! / exact[i]!);
+    expect(Math.min(...ratios)).toBeGreaterThan(1 - 1e-4);
+    expect(ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length).toBeLessThanOrEqual(most);
+  });
+});
 
 describe.each(['linf', 'l2', 'l1'] as const)('on a linear model of three classes, in %s', (kind) => {
   let subject: Subject;

@@ -41,16 +41,34 @@ export interface Trial {
   readonly options?: Record<string, unknown>;
   readonly seed?: number;
   readonly goal?: Goal;
+  readonly queries?: number;
+  /** The model to craft on, where that is another one. */
+  readonly surrogate?: OpenModel<'gradients'>;
   /** Which samples, in which order; all by default. */
   readonly order?: readonly number[];
 }
 
 /** The samples that are wrong under the attack, ascending; misclassified ones are wrong before. */
 export async function broken(subject: Subject, attack: Evasion, trial: Trial): Promise<number[]> {
-  const { model, x, y, clean, box } = subject;
+  const { right, wrong, found } = await attacked(subject, attack, trial);
+  return [...wrong, ...right.filter((_, k) => found.reached[k])].sort((a, b) => a - b);
+}
+
+/** How far the nearest point that the attack found is from each sample: 0 where it is misclassified, infinite where none was found. */
+export async function nearest(
+  subject: Subject,
+  attack: Evasion,
+  trial: Omit<Trial, 'epsilon'>,
+): Promise<number[]> {
+  const { right, found } = await attacked(subject, attack, { ...trial, epsilon: Infinity });
+  const far = new Map(right.map((i, k) => [i, found.distance[k]!]));
+  return (trial.order ?? [...subject.y.keys()]).map((i) => far.get(i) ?? 0);
+}
+
+async function attacked({ model, x, y, clean, box }: Subject, attack: Evasion, trial: Trial) {
   const order = trial.order ?? [...y.keys()];
   const right = order.filter((i) => clean[i] === y[i]);
-  const { reached } = await evade({
+  const found = await evade({
     attack,
     options: await parseOptions(attack.options, trial.options ?? {}, attack.id),
     model,
@@ -61,12 +79,14 @@ export async function broken(subject: Subject, attack: Evasion, trial: Trial): P
     norm: trial.norm,
     epsilon: trial.epsilon,
     box,
+    queries: trial.queries ?? null,
+    pool: async () => ({ x, labels: clean }),
+    ...(trial.surrogate && { surrogate: trial.surrogate }),
     restarts: 1,
     seed: trial.seed ?? 0,
     signal: new AbortController().signal,
   });
-  const wrong = order.filter((i) => clean[i] !== y[i]);
-  return [...wrong, ...right.filter((_, k) => reached[k])].sort((a, b) => a - b);
+  return { right, wrong: order.filter((i) => clean[i] !== y[i]), found };
 }
 
 /** A recorded file, by its path from the root of the repository. */

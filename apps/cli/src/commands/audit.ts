@@ -1,8 +1,9 @@
 import { join, parse, resolve } from 'node:path';
-import { apply, type Assembled, shardCount } from '@gauntlet/core';
+import { apply, type Assembled, type Metric, shardCount } from '@gauntlet/core';
 import pc from 'picocolors';
 import type { AuditJson } from '../audit-json.js';
 import { interrupted, untilAborted } from '../interrupt.js';
+import { measure } from '../metrics.js';
 import { createPlugins } from '../plugins.js';
 import { prepare } from '../prepare.js';
 import { showProgress } from '../progress.js';
@@ -15,9 +16,11 @@ import { renderVerdict } from '../verdict.js';
 /** Runs `gauntlet audit`: checks everything, attacks, and publishes the verdict. */
 export async function audit(request: AuditRequest, version: string, terminal: Terminal): Promise<void> {
   const plugins = createPlugins(terminal.cwd);
-  const { assembled, source, externalData, notices, close } = await untilAborted(
+  // Apart from the others: they decide no row, so that a finished run can be measured again.
+  const metrics = await Promise.all(request.metrics.map(createPlugins(terminal.cwd).metric));
+  const { assembled, source, engine, externalData, notices, close } = await untilAborted(
     terminal.signal,
-    prepare(request, plugins),
+    prepare(request, plugins, terminal),
   );
   try {
     for (const notice of notices) terminal.err(`gauntlet: ${notice}\n`);
@@ -27,11 +30,12 @@ export async function audit(request: AuditRequest, version: string, terminal: Te
     const run = await openRunFolder(resolve(terminal.cwd, folder), {
       name: folder,
       // All that decides what the rows will be.
-      plan: `${JSON.stringify({ ...plan, externalData, source, input: request.input, versions }, null, 2)}\n`,
+      plan: `${JSON.stringify({ ...plan, engine, externalData, source, input: request.input, versions }, null, 2)}\n`,
       shape: dataset.shape,
       overwrite: request.overwrite,
     });
-    const verdict = await runAll({ assembled, run, request, folder, versions }, terminal).finally(run.close);
+    const work = { assembled, run, request, folder, versions, metrics };
+    const verdict = await runAll(work, terminal).finally(run.close);
     const paint = pc.createColors(terminal.interactive.out && pc.isColorSupported);
     const files = `Files: ${folder} (audit.json, outcomes.jsonl, adversarial.npz, plan.json)`;
     terminal.out(
@@ -50,18 +54,22 @@ interface Work {
   readonly request: AuditRequest;
   readonly folder: string;
   readonly versions: Readonly<Record<string, string>>;
+  readonly metrics: readonly Metric[];
 }
 
 /** Runs what is left of a run, and publishes its results. */
 async function runAll(work: Work, terminal: Terminal): Promise<AuditJson> {
-  const { assembled, run, request, folder, versions } = work;
+  const { assembled, run, request, folder, versions, metrics } = work;
   const { signal, now } = terminal;
-  const verdict = () => summarise(assembled, run.rows, { ...versions, node: process.versions.node });
+  const verdict = (): AuditJson => ({
+    ...summarise(assembled, run.rows, { ...versions, node: process.versions.node }),
+    ...(metrics.length > 0 && { metrics: measure(metrics, run.rows) }),
+  });
   if (run.complete) {
     terminal.err(`gauntlet: ${folder} holds this run, finished: nothing was run again.\n`);
     return verdict();
   }
-  const progress = showProgress(shardCount(assembled.plan), run.done.size, {
+  const progress = showProgress(shardCount(assembled), run.done.size, {
     write: terminal.err,
     terminal: terminal.interactive.err,
     now,

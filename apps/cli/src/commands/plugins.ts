@@ -49,7 +49,7 @@ function factsOf(plugin: Plugin, { name, version }: Installed): PluginFacts {
     package: name,
     version,
     // As ids, packages and flags call it.
-    kind: plugin.kind === 'evasion' ? 'attack' : plugin.kind,
+    kind: id.replace(/\/.*/, ''),
     summary,
     ...(plugin.kind === 'evasion' && { access: plugin.access, norms: plugin.norms }),
     options: 'options' in plugin ? optionFacts(plugin.options) : [],

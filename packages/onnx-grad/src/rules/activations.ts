@@ -11,7 +11,7 @@ const relu: Rule = (site) => [
 /** At constant bounds the gradient is 0, as torch.clamp and relu6 have it; bounds that are tensors take it over there. */
 const clip: Rule = (site) => {
   const { x, y, g, has, graph, node } = site;
-  const { where, and, less, greater, lessOrEqual, greaterOrEqual } = site.ops;
+  const { where, and, or, less, greater, lessOrEqual, greaterOrEqual } = site.ops;
   const bound = (i: number, none: number) => {
     if (!has(i)) return none;
     const value = graph.value(node.input[i]!);
@@ -27,8 +27,9 @@ const clip: Rule = (site) => {
         0,
       );
     },
-    () => where(lessOrEqual(x(0), x(1)), g, 0),
-    () => where(greaterOrEqual(x(0), x(2)), g, 0),
+    // Where the bounds cross, the result is the upper one.
+    () => where([lessOrEqual(x(0), x(1)), ...(has(2) ? [less(x(1), x(2))] : [])].reduce(and), g, 0),
+    () => where([greaterOrEqual(x(0), x(2)), ...(has(1) ? [lessOrEqual(x(2), x(1))] : [])].reduce(or), g, 0),
   ];
 };
 

@@ -1,11 +1,10 @@
 import type { Tensor } from '@gauntlet/onnx';
 
 import type { Site } from '../rule.js';
-import type { Value } from '../value.js';
-import { fixed } from '../value.js';
+import type { Phases, Value } from '../value.js';
 import { byPhases } from './phases.js';
 import type { Window } from './window.js';
-import { repeated, spread } from './window.js';
+import { spread } from './window.js';
 
 /** A convolution whose input gradient is wanted. */
 export interface Convolution {
@@ -16,11 +15,10 @@ export interface Convolution {
 
 /**
  * The input gradient of a convolution. Convolutions stay in ONNX Runtime's blocked layout, transposed ones do not; so where the weights
- * are constants, the gradient is written as a convolution with the weights mirrored and turned:
- * stride 1 directly, kernels of one element before the gaps of their stride are filled with zeros, depthwise ones after.
- * Everything else, also a single input channel, is a ConvTranspose.
+ * are constants, the gradient is written as convolutions with the weights mirrored and turned: by the phases of the stride, or directly
+ * where the stride is 1. Everything else, also a single input channel, is a ConvTranspose.
  */
-export function inputGradient(convolution: Convolution): Value {
+export function inputGradient(convolution: Convolution): Value | Phases {
   const { site, window, group } = convolution;
   const { x, g, lowering, graph, node } = site;
   const weights = lowering === 'plain' ? undefined : graph.value(node.input[1]!);
@@ -30,22 +28,15 @@ export function inputGradient(convolution: Convolution): Value {
 }
 
 /** The gradient by a convolution with constant weights; undefined where there is none that pays. */
-function asConvolution(convolution: Convolution, weights: Tensor): Value | undefined {
+function asConvolution(convolution: Convolution, weights: Tensor): Value | Phases | undefined {
   const { site, window, group } = convolution;
   const { x, g } = site;
   const channels = Number(x(0).dims[1]);
   const depthwise = group > 1 && channels === group;
   if (!(channels > group) && !depthwise) return undefined;
-  if (window.strides.every((stride) => stride === 1)) return mirrored(convolution, weights, g);
-  const known = [...g.dims.slice(2), ...x(0).dims.slice(2)].every((size) => typeof size === 'number');
-  const point =
-    window.kernel.every((size) => size === 1) && [...window.begins, ...window.ends].every((pad) => pad === 0);
-  if (point && known)
-    return widened(site, mirroredSmall(convolution, weights), window, x(0).dims.slice(2) as number[]);
-  if (!depthwise) return byPhases(convolution, weights);
-  if (!known) return undefined;
-  const sizes = g.dims.slice(2).map((size, i) => fixed(size, site.path) * window.strides[i]!);
-  return mirrored(convolution, weights, widened(site, g, window, sizes));
+  const phases = byPhases(convolution, weights);
+  if (phases !== undefined) return phases;
+  return window.strides.every((stride) => stride === 1) ? mirrored(convolution, weights, g) : undefined;
 }
 
 /** [O, C / G, ...kernel] -> [C, O / G, ...kernel] with the kernel mirrored. */
@@ -82,32 +73,4 @@ function mirrored({ site, window, group }: Convolution, weights: Tensor, g: Valu
     dtype: g.dtype,
     dims: x(0).dims,
   });
-}
-
-/** A kernel of one element: the convolution at the low resolution of g. */
-function mirroredSmall({ site, group }: Convolution, weights: Tensor): Value {
-  const { g, ops, x } = site;
-  const kernel = weights.dims.slice(2);
-  const dims = [x(0).dims[0]!, x(0).dims[1]!, ...g.dims.slice(2)];
-  return ops.emit(
-    'Conv',
-    [g, ops.constant(turned(weights, group))],
-    { kernel_shape: kernel, group },
-    { dtype: g.dtype, dims },
-  );
-}
-
-/** Puts zeros between the elements: each is repeated over its stride, and all but the first copy masked. */
-function widened({ ops, path }: Site, g: Value, { strides }: Window, sizes: readonly number[]): Value {
-  const { constant, mul, slice } = ops;
-  const grown = g.dims.slice(2).map((size, i) => fixed(size, path) * strides[i]!);
-  const [height, width] = grown as [number, number];
-  const mask = new Float32Array(height * width).map((_, at) =>
-    Math.floor(at / width) % strides[0]! === 0 && (at % width) % strides[1]! === 0 ? 1 : 0,
-  );
-  const all = mul(
-    repeated(ops, g, strides),
-    constant({ dtype: 'float32', dims: [1, 1, height, width], data: mask }),
-  );
-  return sizes.reduce((value, size, i) => (size < grown[i]! ? slice(value, i + 2, 0, size) : value), all);
 }

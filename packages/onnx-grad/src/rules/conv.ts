@@ -2,7 +2,7 @@ import { fail } from '@gauntlet/onnx';
 
 import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
-import { fixed } from '../value.js';
+import { elements, fixed } from '../value.js';
 import { inputGradient } from './conv-lowering.js';
 import type { Window } from './window.js';
 import { windowOf } from './window.js';
@@ -123,5 +123,35 @@ function transposedWindow(site: Site, kernel: readonly number[]): Window {
     : { ...window, begins: large, ends: small };
 }
 
+/** Columns of blocks are put at their places and added: back come the blocks of each channel, read by a convolution with one weight per place. */
+const col2Im: Rule = (site) => [
+  () => {
+    const { x, g, constant, attr, path, ops } = site;
+    const block = constant(2) ?? [];
+    const places = elements(block, path);
+    const one = new Float32Array(elements([places, places], path)).map((_, at) =>
+      at % (places + 1) === 0 ? 1 : 0,
+    );
+    const weights = ops.constant({ dtype: 'float32', dims: [places, 1, ...block], data: one });
+    const list = (name: string, fallback: number) =>
+      attr.ints(
+        name,
+        block.map(() => fallback),
+      );
+    const window = {
+      strides: list('strides', 1),
+      dilations: list('dilations', 1),
+      pads: attr.ints(
+        'pads',
+        block.flatMap(() => [0, 0]),
+      ),
+    };
+    // [N, C, ...image] -> [N C, 1, ...image] -> [N C, places, ...blocks] -> [N, C places, blocks]
+    const images = ops.reshapeTo(g, [-1, 1, ...g.dims.slice(2).map((size) => fixed(size, path))]);
+    const type = { dtype: g.dtype, dims: ['images', places, ...block.map((_, i) => `blocks${i}`)] };
+    return ops.reshape(ops.emit('Conv', [images, ops.cast(weights, g.dtype)], window, type), x(0));
+  },
+];
+
 /** Convolutions. */
-export const convolutions: Rules = { Conv: conv, ConvTranspose: convTranspose };
+export const convolutions: Rules = { Conv: conv, ConvTranspose: convTranspose, Col2Im: col2Im };

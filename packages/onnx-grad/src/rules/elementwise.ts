@@ -1,18 +1,31 @@
 import type { Rule, Rules } from '../rule.js';
 
-/** Minimum and maximum: equal inputs share the gradient evenly, as torch.maximum has it. */
-const extreme: Rule = ({ node, x, y, g, ops: { equal, cast, div, mul, emit } }) => {
-  const masks = () => node.input.map((_, i) => cast(equal(x(i), y()), g.dtype));
-  let shared: ReturnType<typeof share> | undefined;
-  const share = () => {
-    const all = masks();
-    return { all, part: all.length === 1 ? g : div(g, emit('Sum', all)) };
+/**
+ * Minimum and maximum: equal inputs share the gradient evenly, as torch.maximum has it. They are compared with each other: in float16 the
+ * result may be rounded where they are not.
+ */
+const extreme =
+  (compare: 'lessOrEqual' | 'greaterOrEqual'): Rule =>
+  ({ node, x, g, ops: { [compare]: compared, and, cast, div, mul, emit } }) => {
+    const others = (i: number) => [...node.input.keys()].filter((j) => j !== i);
+    const share = () => {
+      const masks = node.input.map((_, i) =>
+        cast(
+          others(i)
+            .map((j) => compared(x(i), x(j)))
+            .reduce(and),
+          g.dtype,
+        ),
+      );
+      return { masks, part: div(g, emit('Sum', masks)) };
+    };
+    let shared: ReturnType<typeof share> | undefined;
+    return node.input.map((_, i) => () => {
+      if (node.input.length === 1) return g;
+      shared ??= share();
+      return mul(shared.part, shared.masks[i]!);
+    });
   };
-  return node.input.map((_, i) => () => {
-    shared ??= share();
-    return mul(shared.part, shared.all[i]!);
-  });
-};
 
 /** Arithmetic, with operands that broadcast: every gradient comes in the output's shape. */
 export const elementwise: Rules = {
@@ -43,8 +56,8 @@ export const elementwise: Rules = {
       return neg(mul(g, mul(sign(ratio), emit('Floor', [abs(ratio)]))));
     },
   ],
-  Min: extreme,
-  Max: extreme,
+  Min: extreme('lessOrEqual'),
+  Max: extreme('greaterOrEqual'),
   Sum: ({ node, g }) => node.input.map(() => () => g),
   Mean: ({ node, g, ops: { mul } }) => node.input.map(() => () => mul(g, 1 / node.input.length)),
   Where: ({ x, g, ops: { where } }) => [undefined, () => where(x(0), g, 0), () => where(x(0), 0, g)],

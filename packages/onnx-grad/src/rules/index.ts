@@ -1,10 +1,12 @@
 import type { Expansion, Rules } from '../rule.js';
 import { activations } from './activations.js';
+import { attentions } from './attention.js';
 import { convolutions } from './conv.js';
 import { contractions } from './einsum.js';
 import { elementwise } from './elementwise.js';
 import { picks } from './indexing.js';
 import { layouts } from './layout.js';
+import { losses } from './losses.js';
 import { products } from './matmul.js';
 import { normalisations } from './normalisation.js';
 import { pools } from './pool.js';
@@ -12,6 +14,7 @@ import { quantisations } from './quantisation.js';
 import { recurrences } from './recurrent.js';
 import { reductions } from './reduce.js';
 import { resamplings } from './resize.js';
+import { grids, samplings } from './sampling.js';
 import { slices } from './slicing.js';
 import { trigonometry } from './trigonometry.js';
 
@@ -21,6 +24,7 @@ export const RULES: Rules = {
   ...contractions,
   ...convolutions,
   ...elementwise,
+  ...grids,
   ...layouts,
   ...normalisations,
   ...picks,
@@ -34,7 +38,12 @@ export const RULES: Rules = {
 };
 
 /** Ops that are written out in other ops before they are differentiated. */
-export const EXPANSIONS: Readonly<Record<string, Expansion>> = recurrences;
+export const EXPANSIONS: Readonly<Record<string, Expansion>> = {
+  ...attentions,
+  ...losses,
+  ...recurrences,
+  ...samplings,
+};
 
 /** Ops whose results do not move when their inputs do: gradients end here. */
 export const CUT: ReadonlySet<string> = new Set(

@@ -26,13 +26,34 @@ const topK: Rule = ({ x, y, g, attr, ops: { emit, full } }) => [
   () => emit('ScatterElements', [full(x(0), 0), y(1), g], { axis: attr.int('axis', -1) }),
 ];
 
+/** What was picked goes back to where the condition held. */
+const compress: Rule = ({ x, g, attr, path, ops }) => [
+  () => {
+    const chosen = ops.emit('NonZero', [x(1)], {}, { dtype: 'int64', dims: [1, g.dims[0] ?? 1] });
+    if (attr.has('axis')) {
+      const axis = axisOf(attr.int('axis', 0), x(0).dims.length, path);
+      return addAlong(ops, g, axis, ops.squeeze(chosen, [0]), x(0));
+    }
+    const flat = ops.reshapeTo(ops.full(x(0), 0), [-1]);
+    return ops.reshape(ops.scatterAdd('ScatterElements', flat, ops.squeeze(chosen, [0]), g, 0), x(0));
+  },
+];
+
+/** Indices count through the whole result. */
+const maxUnpool: Rule = ({ x, g, has, refuse, ops }) => [
+  () => {
+    if (has(2)) refuse('output_shape');
+    return ops.emit('Gather', [ops.reshapeTo(g, [-1]), x(1)]);
+  },
+];
+
 /** Indices of a GatherND with the positions of its batch axes written out, so that ScatterND understands them. */
 function withBatches({ x, attr, ops }: Site): Value {
   const indices = ops.cast(x(1), 'int64');
   const batches = attr.int('batch_dims', 0);
   const column = { name: '', dtype: 'int64' as const, dims: [...indices.dims.slice(0, -1), 1] };
   const shape = (axis: number) => ops.emit('Gather', [ops.shape(indices), ops.ints([axis])]);
-  const places = Array.from({ length: batches }, (_, axis) => {
+  const places = Array.from({ length: Math.min(batches, indices.dims.length - 1) }, (_, axis) => {
     const count = ops.squeeze(shape(axis), [0]);
     const positions = ops.emit(
       'Range',
@@ -105,9 +126,11 @@ const scatterNd = scatter(({ x, ops }) => ({
 
 /** Ops that pick elements and put them somewhere. */
 export const picks: Rules = {
+  Compress: compress,
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherNd,
+  MaxUnpool: maxUnpool,
   ScatterElements: scatterElements,
   ScatterND: scatterNd,
   TopK: topK,

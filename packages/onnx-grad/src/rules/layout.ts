@@ -9,6 +9,7 @@ const reshapes: Rule = ({ x, g, ops: { reshape } }) => [() => reshape(g, x(0))];
 /** Without noise a Dropout passes its input; with noise there is no gradient to speak of. */
 const dropout: Rule = ({ g, has, constant, refuse }) => [
   () => (has(2) && constant(2)![0] !== 0 ? refuse('training_mode') : g),
+  'none',
 ];
 
 const transpose: Rule = ({ x, g, attr, path, ops }) => {
@@ -23,12 +24,20 @@ const transpose: Rule = ({ x, g, attr, path, ops }) => {
   ];
 };
 
-const tile: Rule = ({ x, g, constant, ops }) => [
+const tile: Rule = ({ x, g, node, graph, ops }) => [
   () => {
-    const repeats = constant(1) ?? [];
+    const repeats = graph.value(node.input[1]!)?.data;
     // [r d, ...] -> [r, d, ...], summed over each r
-    const dims = x(0).dims.flatMap((dim, i) => [repeats[i] ?? 1, dim]);
-    const split = ops.reshape(g, { name: '', dtype: g.dtype, dims });
+    const dims = x(0).dims.flatMap((dim, i) => [
+      repeats === undefined ? `${node.output[0]}.repeats${i}` : Number(repeats[i] ?? 1),
+      dim,
+    ]);
+    const type = { dtype: g.dtype, dims };
+    const paired = () => ops.concat([ops.unsqueeze(x(1), [1]), ops.unsqueeze(ops.shape(x(0)), [1])], 1);
+    const split =
+      repeats === undefined
+        ? ops.emit('Reshape', [g, ops.reshapeTo(paired(), [-1])], {}, type)
+        : ops.reshape(g, { name: '', ...type });
     return ops.sum(
       split,
       [...x(0).dims.keys()].map((i) => 2 * i),
@@ -64,7 +73,7 @@ export const layouts: Rules = {
   Identity: passes,
   Dropout: dropout,
   Cast: passes,
-  CastLike: passes,
+  CastLike: ({ g }) => [() => g, 'none'],
   Expand: passes,
   Flatten: reshapes,
   Reshape: reshapes,
@@ -82,6 +91,15 @@ export const layouts: Rules = {
   CumSum: ({ x, g, attr, ops: { emit } }) => [
     () =>
       emit('CumSum', [g, x(1)], { exclusive: attr.int('exclusive', 0), reverse: 1 - attr.int('reverse', 0) }),
+  ],
+  // Cutting and padding put what is left over at the same ends, so each undoes the other.
+  CenterCropPad: ({ x, g, attr, path, ops }) => [
+    () => {
+      const rank = x(0).dims.length;
+      const axes = axesOf(attr.ints('axes', [...Array(rank).keys()]), rank, path);
+      const sizes = ops.emit('Gather', [ops.shape(x(0)), ops.ints(axes)]);
+      return ops.emit('CenterCropPad', [g, sizes], { axes }, x(0));
+    },
   ],
   ReverseSequence: ({ x, g, attr, ops: { emit } }) => [
     () => {

@@ -1,5 +1,6 @@
 import type { Site } from '../rule.js';
 import type { Value } from '../value.js';
+import { elements } from '../value.js';
 
 /**
  * Scales every normal number above 0 to at least 1, which is then clipped to 1, as is a product that overflows. A power of two: exact.
@@ -10,10 +11,11 @@ const STEEP = 2 ** 127;
 const STEEP_DIFFERENCE = 2 ** 100;
 
 /** g where y > 0, else 0, for a y that is not negative. The fast form multiplies by a mask of exact zeros and ones. */
-export function whenPositive({ ops, lowering }: Site, y: Value, g: Value): Value {
+export function whenPositive(site: Site, y: Value, g: Value): Value {
+  const { ops, lowering } = site;
   const { mul, where, greater, cast } = ops;
   if (lowering === 'plain' || y.dtype !== 'float32') return where(greater(y, 0), g, 0);
-  return mul(g, hasBlocks(y) ? steps(ops, y, STEEP, 0) : cast(cast(y, 'bool'), 'float32'));
+  return mul(g, hasBlocks(site, y) ? steps(ops, y, STEEP, 0) : cast(cast(y, 'bool'), 'float32'));
 }
 
 /** g where low < y < high, else 0, for a y that was clipped to these bounds. */
@@ -21,7 +23,7 @@ export function whenInside(site: Site, y: Value, low: number, high: number, g: V
   const { ops, lowering } = site;
   const { mul, where, and, greater, less } = ops;
   if (low === 0 && high === Infinity) return whenPositive(site, y, g);
-  if (lowering === 'plain' || y.dtype !== 'float32' || !hasBlocks(y)) {
+  if (lowering === 'plain' || y.dtype !== 'float32' || !hasBlocks(site, y)) {
     const bounds = [
       ...(low === -Infinity ? [] : [greater(y, low)]),
       ...(high === Infinity ? [] : [less(y, high)]),
@@ -33,9 +35,12 @@ export function whenInside(site: Site, y: Value, low: number, high: number, g: V
   return high === Infinity ? above : mul(above, steps(ops, y, -STEEP_DIFFERENCE, -high));
 }
 
-/** Whether ONNX Runtime keeps a tensor in its blocked layout: images with a known number of channels. */
-function hasBlocks({ dims }: Value): boolean {
-  return dims.length === 4 && typeof dims[1] === 'number';
+/** Whether ONNX Runtime keeps a tensor in its blocked layout: images with a known number of channels, unless a convolution made them whose weights may change. */
+function hasBlocks({ graph }: Site, { name, dims }: Value): boolean {
+  if (dims.length !== 4 || typeof dims[1] !== 'number') return false;
+  const active = graph.producer(name);
+  const maker = active?.opType === 'Conv' ? active : graph.producer(active?.input[0] ?? '');
+  return maker?.opType !== 'Conv' || graph.value(maker.input[1] ?? '') !== undefined;
 }
 
 /** clip(slope * (y + shift), 0, 1) as a depthwise 1x1 convolution that is fused with its Clip. */
@@ -55,10 +60,10 @@ function insideOf(ops: Site['ops'], y: Value, high: number): Value {
 }
 
 /** slope * y + bias as a depthwise 1x1 convolution. */
-function scaled({ emit, constant }: Site['ops'], y: Value, slope: number, bias: number): Value {
+export function scaled({ emit, constant }: Site['ops'], y: Value, slope: number, bias: number): Value {
   const channels = y.dims[1] as number;
   const each = (value: number, dims: readonly number[]) =>
-    constant({ dtype: 'float32', dims, data: new Float32Array(channels).fill(value) });
+    constant({ dtype: 'float32', dims, data: new Float32Array(elements(dims, `"${y.name}"`)).fill(value) });
   const inputs = [y, each(slope, [channels, 1, 1, 1]), ...(bias === 0 ? [] : [each(bias, [channels])])];
   return emit('Conv', inputs, { group: channels, kernel_shape: [1, 1] }, y);
 }

@@ -1,95 +1,192 @@
-import type { Tensor } from '@gauntlet/onnx';
+import type { Dim, Tensor } from '@gauntlet/onnx';
 
-import type { Value } from '../value.js';
+import type { Ops } from '../ops.js';
+import type { Phases, Value } from '../value.js';
+import { elements, product } from '../value.js';
 import type { Convolution } from './conv-lowering.js';
+import { scaled } from './masks.js';
+
+/** ONNX Runtime's blocked layout holds channels in blocks of 16 (of 8 where registers are shorter). */
+export const BLOCK = 16;
+
+/** What a multiplication costs in a convolution that makes one block or two of channels, by one that makes more: measured. */
+const COST_OF_BLOCKS = [1.5, 1.15];
 
 /**
- * The input gradient of a strided convolution as one dense convolution, whose channels are then laid out as pixels: element y of the
- * input belongs to phase r = y mod stride, and gets w[t] g[i] for every tap t and window i with i * stride + t = y + pad. So phase r
- * reads g at i = floor(y / stride) + e, with offsets e = (r + pad - t) / stride, by the taps t of its own residue; where a phase has
- * no tap for an offset, its weight is zero.
+ * The input gradient of a convolution by phases, as convolutions at their resolution: pixel y = stride q + r gets w[t] g[i] for every
+ * tap t and window i with step i + t = y + pad, where step is the convolution's own stride. So phase r reads g at (stride / step) q + e,
+ * with offsets e = (r + pad - t) / step, by the taps t for which that is whole.
  *
- * Undefined where the strides differ or the kernel has gaps, and where a ConvTranspose does as well.
+ * Phases are made one by one, each by its own taps only; where channels are few, all at once, as channels of one convolution, then also
+ * by a stride that is a multiple of the step. Undefined where strides differ, the kernel has gaps, shapes are not known, or nothing is won.
  */
-export function byPhases({ site, window, group }: Convolution, weights: Tensor): Value | undefined {
+export function byPhases(convolution: Convolution, weights: Tensor): Value | Phases | undefined {
+  const { site, window, group } = convolution;
   const { x, g, ops } = site;
-  const { kernel, strides, dilations, begins } = window;
-  const [stride] = strides as [number, ...number[]];
-  const sizes = [...x(0).dims.slice(2), ...g.dims.slice(2)];
-  if (strides.some((each) => each !== stride) || dilations.some((each) => each !== 1)) return undefined;
-  if (kernel.length !== 2 || sizes.some((size) => typeof size === 'string')) return undefined;
-  const axes = kernel.map((size, i) => offsets(size, stride, begins[i]!));
-  const [height, width] = x(0).dims.slice(2) as [number, number];
-  // Rows and columns of pixel blocks, of which the last may hang over the edge.
-  const blocks = [Math.ceil(height / stride), Math.ceil(width / stride)];
-  const before = axes.map(({ least }) => Math.max(0, -least));
-  const pads = axes.map(({ least, count }, i) => blocks[i]! - 1 + least + count - (g.dims[i + 2] as number));
-  // An offset that starts after 0, or windows that nobody reads, would need negative padding.
-  if (axes.some(({ least }) => least > 0) || pads.some((pad) => pad < 0)) return undefined;
-  const merged = phaseWeights(weights, group, stride, begins, axes);
-  const [rows, channels] = x(0).dims as [Value['dims'][number], number];
-  const dense = ops.emit(
-    'Conv',
-    [g, ops.constant(merged)],
-    { kernel_shape: axes.map(({ count }) => count), group, pads: [...before, ...pads] },
-    { dtype: g.dtype, dims: [rows, channels * stride * stride, ...blocks] },
-  );
-  const grown = blocks.map((size) => size * stride);
-  const pixels = ops.emit(
-    'DepthToSpace',
-    [dense],
-    { blocksize: stride, mode: 'CRD' },
-    { dtype: g.dtype, dims: [rows, channels, ...grown] },
-  );
-  return [height, width].reduce<Value>(
-    (value, size, i) => (size < grown[i]! ? ops.slice(value, i + 2, 0, size) : value),
-    pixels,
-  );
+  const [step] = window.strides as [number, ...number[]];
+  const sizes = [...x(0).dims.slice(1), ...g.dims.slice(2)];
+  if (sizes.length !== 5 || sizes.some((size) => typeof size === 'string')) return undefined;
+  if (window.strides.some((each) => each !== step) || window.dilations.some((each) => each !== 1))
+    return undefined;
+  const plans = [
+    ...(group > 1 || (step > 1 && Number(x(0).dims[1]) % BLOCK === 0)
+      ? [planOf(convolution, step, false)]
+      : []),
+    ...(group === 1 ? [step, 2 * step, 4 * step].map((stride) => planOf(convolution, stride, true)) : []),
+  ];
+  const { stride, parts } = plans.reduce((a, b) => (b.cost < a.cost ? b : a));
+  if (stride === 1) return undefined;
+  const phases = parts.map((part) => part && phaseConvolution(convolution, weights, stride, part));
+  if (phases.length > 1) return { stride, phases, whole: x(0) };
+  return cropped(ops, pixelsOf(ops, phases[0]!, stride), x(0));
 }
 
-/** The offsets e that any phase reads along an axis. */
+/** A gradient that was kept by phases, as an image in the blocked layout. */
+export function pixels(ops: Ops, { stride, phases, whole }: Phases): Value {
+  const some = phases.find((phase) => phase !== undefined)!;
+  const zero = phases.includes(undefined) ? scaled(ops, some, 0, 0) : some;
+  const all = phases.map((phase) => phase ?? zero);
+  const image = cropped(ops, pixelsOf(ops, ops.concat(all, 1), stride), whole);
+  return Number(whole.dims[1]) % BLOCK === 0 ? scaled(ops, image, 1, 0) : image;
+}
+
+/** Adds gradients of one tensor that are kept by phases of one stride. */
+export const sumOfPhases = (ops: Ops, all: readonly Phases[]): Phases => ({
+  ...all[0]!,
+  phases: all[0]!.phases.map((_, phase) => {
+    const parts = all.flatMap(({ phases }) => phases[phase] ?? []);
+    return parts.length === 0 ? undefined : parts.reduce(ops.add);
+  }),
+});
+
+/** Phases that are made by one convolution, as its channels. */
+interface Part {
+  readonly phases: readonly (readonly [number, number])[];
+  /** The offsets that they read along height and width. */
+  readonly axes: readonly Offsets[];
+}
+
 interface Offsets {
   readonly least: number;
   readonly count: number;
 }
 
-function offsets(kernel: number, stride: number, pad: number): Offsets {
-  const all = Array.from({ length: kernel }, (_, tap) => (phaseOf(tap, pad, stride) + pad - tap) / stride);
-  const least = Math.min(...all);
-  return { least, count: Math.max(...all) - least + 1 };
+/** How the phases of a stride are made, and what that costs for each pixel. */
+function planOf({ site, window }: Convolution, stride: number, together: boolean) {
+  const { kernel, begins, strides } = window;
+  const [, channels, ...sizes] = site.x(0).dims as [unknown, number, number, number];
+  const windows = site.g.dims.slice(2) as number[];
+  const step = strides[0]!;
+  const phases = range(stride * stride).map((phase) => [Math.floor(phase / stride), phase % stride] as const);
+  const parts = (together ? [phases] : phases.map((phase) => [phase])).map((own): Part | undefined => {
+    const axes = kernel.map((size, i): Offsets | undefined => {
+      const reached = range(size).flatMap((tap) =>
+        own.map((phase) => (phase[i]! + begins[i]! - tap) / step).filter(Number.isInteger),
+      );
+      if (reached.length === 0) return undefined;
+      // Offsets that have no tap are read with zero weights where padding would have to be negative.
+      const least = Math.min(0, ...reached);
+      const last = windows[i]! - 1 - (Math.ceil(sizes[i]! / stride) - 1) * (stride / step);
+      return { least, count: Math.max(last, ...reached) - least + 1 };
+    });
+    return axes.includes(undefined) ? undefined : { phases: own, axes: axes as Offsets[] };
+  });
+  const cost = parts.reduce((total, part) => {
+    if (part === undefined) return total;
+    const blocks = Math.ceil((channels * part.phases.length) / BLOCK);
+    const taps = part.axes.reduce((product, { count }) => product * count, 1);
+    return total + (blocks * BLOCK * (COST_OF_BLOCKS[blocks - 1] ?? 1) * taps) / stride ** 2;
+  }, 0);
+  return { stride, parts, cost };
 }
 
-/** [O, C / G, kh, kw] -> [C s s, O / G, eh, ew]: for each phase, the taps of its residue by their offset. */
+/** [N, (phases) C, ceil(height / stride), ceil(width / stride)] */
+function phaseConvolution(
+  { site, window, group }: Convolution,
+  weights: Tensor,
+  stride: number,
+  { phases, axes }: Part,
+): Value {
+  const { x, g, ops } = site;
+  const [rows, channels, ...sizes] = x(0).dims as [Dim, number, number, number];
+  const ratio = stride / window.strides[0]!;
+  const blocks = sizes.map((size) => Math.ceil(size / stride));
+  const before = axes.map(({ least }) => -least);
+  const after = axes.map(
+    ({ least, count }, i) => (blocks[i]! - 1) * ratio + least + count - (g.dims[i + 2] as number),
+  );
+  return ops.emit(
+    'Conv',
+    [g, ops.constant(phaseWeights(weights, group, window, { phases, axes }))],
+    {
+      kernel_shape: axes.map(({ count }) => count),
+      strides: [ratio, ratio],
+      group,
+      pads: [...before, ...after],
+    },
+    { dtype: g.dtype, dims: [rows, phases.length * channels, ...blocks] },
+  );
+}
+
+/** [O, C / G, kh, kw] -> [(phases) C, O / G, eh, ew]: for each phase the taps that serve it, by their offset. */
 function phaseWeights(
   { dims, data }: Tensor,
   group: number,
-  stride: number,
-  pads: readonly number[],
-  axes: readonly Offsets[],
+  { strides, begins }: Convolution['window'],
+  { phases, axes }: Part,
 ): Tensor {
   const [filters, channels, kh, kw] = dims as [number, number, number, number];
-  const [each, phases] = [filters / group, stride * stride];
+  const [each, step] = [filters / group, strides[0]!];
   const [eh, ew] = axes.map(({ count }) => count) as [number, number];
-  const target = new Float32Array(group * channels * phases * each * eh * ew);
-  for (let o = 0; o < filters; o++) {
-    for (let c = 0; c < channels; c++) {
-      const channel = Math.floor(o / each) * channels + c;
-      for (let h = 0; h < kh; h++) {
-        for (let w = 0; w < kw; w++) {
-          const [rh, rw] = [phaseOf(h, pads[0]!, stride), phaseOf(w, pads[1]!, stride)];
-          const row = (rh + pads[0]! - h) / stride - axes[0]!.least;
-          const column = (rw + pads[1]! - w) / stride - axes[1]!.least;
-          const to = (channel * phases + rh * stride + rw) * each + (o % each);
-          target[(to * eh + row) * ew + column] = (data as Float32Array)[
-            ((o * channels + c) * kh + h) * kw + w
-          ]!;
+  const offset = (axis: number, phase: number, tap: number) =>
+    (phase + begins[axis]! - tap) / step - axes[axis]!.least;
+  const sizes = [phases.length * group * channels, each, eh, ew];
+  const target = new Float32Array(elements(sizes, 'a convolution'));
+  for (const [p, [r, s]] of phases.entries()) {
+    for (let h = 0; h < kh; h++) {
+      const row = offset(0, r, h);
+      if (!Number.isInteger(row)) continue;
+      for (let w = 0; w < kw; w++) {
+        const column = offset(1, s, w);
+        if (!Number.isInteger(column)) continue;
+        for (let o = 0; o < filters; o++) {
+          for (let c = 0; c < channels; c++) {
+            const to = (p * group + Math.floor(o / each)) * channels + c;
+            target[((to * each + (o % each)) * eh + row) * ew + column] = (data as Float32Array)[
+              ((o * channels + c) * kh + h) * kw + w
+            ]!;
+          }
         }
       }
     }
   }
-  return { dtype: 'float32', dims: [group * channels * phases, each, eh, ew], data: target };
+  return { dtype: 'float32', dims: sizes, data: target };
 }
 
-/** The phase that a tap serves: (r + pad - t) is a multiple of the stride. */
-const phaseOf = (tap: number, pad: number, stride: number): number =>
-  (((tap - pad) % stride) + stride) % stride;
+/**
+ * Lays channels out as pixels: channel (p stride + q) C + c of [N, stride stride C, h, w] holds row p and column q of every block of
+ * channel c of [N, C, stride h, stride w]. Written with channels last, where whole blocks of memory move, and which the blocked layout
+ * is turned to and from as fast as to the plain one.
+ */
+function pixelsOf({ emit, transpose, ints }: Ops, x: Value, stride: number): Value {
+  const [rows, channels, height, width] = x.dims as [Dim, number, number, number];
+  const count = channels / stride ** 2;
+  // ONNX Runtime would make one slow transposition of two if the first axes were not joined between them.
+  const apart = [product([rows, height]), width, stride, stride * count] as const;
+  const together = [rows, height * stride, width * stride, count] as const;
+  const reshaped = (value: Value, dims: readonly Dim[]) =>
+    emit('Reshape', [value, ints([-1, ...(dims.slice(1) as number[])])], {}, { dtype: x.dtype, dims });
+  // [N h, w, stride, stride C] -> [N h, stride, w, stride C]
+  const blocks = transpose(reshaped(transpose(x, [0, 2, 3, 1]), apart), [0, 2, 1, 3]);
+  return transpose(reshaped(blocks, together), [0, 3, 1, 2]);
+}
+
+/** Leaves out what the last blocks hang over. */
+const cropped = ({ slice }: Ops, image: Value, { dims }: Pick<Value, 'dims'>): Value =>
+  [2, 3].reduce(
+    (value, axis) => (value.dims[axis] === dims[axis] ? value : slice(value, axis, 0, dims[axis] as number)),
+    image,
+  );
+
+/** The numbers from 0 up to, but without, the length. */
+export const range = (length: number): number[] => [...Array(length).keys()];

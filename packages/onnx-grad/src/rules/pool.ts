@@ -4,7 +4,7 @@ import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
 import { elements, fixed } from '../value.js';
 import { whenPositive } from './masks.js';
-import { tiledMaxPool } from './pool-lowering.js';
+import { maxPoolByPlaces } from './pool-lowering.js';
 import { countAlong } from './reduce.js';
 import type { Window } from './window.js';
 import { repeated, spread, windowOf } from './window.js';
@@ -24,9 +24,10 @@ const maxPool: Rule = (site) => {
   return [
     () => {
       if (attr.int('storage_order', 0) !== 0 && node.output[1]) refuse('column-major indices');
-      const arriving = maskedByPool(site, node.input[0]!) ? whenPositive(site, y(), g) : g;
-      const tiled = tiledMaxPool(site, arriving);
-      if (tiled !== undefined) return tiled;
+      const masked = maskedByPool(site, node.input[0]!);
+      const arriving = masked ? whenPositive(site, y(), g) : g;
+      const found = maxPoolByPlaces(site, arriving, masked);
+      if (found !== undefined) return found;
       const indices: Value = { name: graph.addOutput(node, 1), dtype: 'int64', dims: y().dims };
       // Indices count through the whole tensor, so the scatter works on one axis.
       const flat = ops.reshapeTo(ops.full(x(0), 0), [-1]);
@@ -107,7 +108,7 @@ const globalAveragePool: Rule = (site) => [
     }
     // Shared out by a depthwise convolution, repeated by a Resize: both keep the blocked layout.
     const [channels, height, width] = sizes as [number, number, number];
-    const share = new Float32Array(channels).fill(1 / (height * width));
+    const share = new Float32Array(elements([channels], path)).fill(1 / (height * width));
     const weights = ops.constant({ dtype: 'float32', dims: [channels, 1, 1, 1], data: share });
     const shared = ops.emit('Conv', [g, weights], { group: channels, kernel_shape: [1, 1] }, g);
     return repeated(ops, shared, [height, width]);

@@ -25,11 +25,25 @@ function alongAxis({ x, attr, path, ops, refuse }: Site, i: number): Value {
   );
 }
 
+/** The gradient of a scale from that of each element. */
+function total({ x, attr, path, ops }: Site, each: Value): Value {
+  const rank = each.dims.length;
+  const axis = x(1).dims.length === 0 ? -1 : axisOf(attr.int('axis', 1), rank, path);
+  return ops.reshape(
+    ops.sum(
+      each,
+      [...each.dims.keys()].filter((at) => at !== axis),
+      false,
+    ),
+    x(1),
+  );
+}
+
 /** Straight through: rounding counts as no change, and what was cut off at the ends of the range gets nothing. */
-const quantize: Rule = (site) => [
-  () => {
-    const { x, y, g, has, path, ops } = site;
-    const { emit, div, add, cast, where, and, greaterOrEqual, lessOrEqual } = ops;
+const quantize: Rule = (site) => {
+  const { x, y, g, has, path, ops } = site;
+  const { emit, div, add, mul, neg, cast, where, and, greaterOrEqual, lessOrEqual } = ops;
+  const passed = () => {
     const [low, high] =
       RANGES[y().dtype] ??
       fail('bad-type', `Unexpected ${y().dtype} at ${path}, expected integers. Export the model again.`);
@@ -37,11 +51,19 @@ const quantize: Rule = (site) => [
     const rounded = emit('Round', [div(x(0), scale)]);
     const level = has(2) ? add(rounded, cast(alongAxis(site, 2), rounded.dtype)) : rounded;
     return where(and(greaterOrEqual(level, low), lessOrEqual(level, high)), div(g, scale), 0);
-  },
-];
+  };
+  return [passed, () => total(site, neg(div(mul(passed(), x(0)), alongAxis(site, 1))))];
+};
 
 /** y = (x - zero) * scale; the gradient of the integers is kept in floats. */
-const dequantize: Rule = (site) => [() => site.ops.mul(site.g, alongAxis(site, 1))];
+const dequantize: Rule = (site) => {
+  const { x, g, has, ops } = site;
+  const levels = () => {
+    const level = ops.cast(x(0), g.dtype);
+    return has(2) ? ops.sub(level, ops.cast(alongAxis(site, 2), g.dtype)) : level;
+  };
+  return [() => ops.mul(g, alongAxis(site, 1)), () => total(site, ops.mul(g, levels()))];
+};
 
 /** Quantisation as pairs of QuantizeLinear and DequantizeLinear. */
 export const quantisations: Rules = { QuantizeLinear: quantize, DequantizeLinear: dequantize };

@@ -74,23 +74,24 @@ const gru: Cell = {
   },
 };
 
-/** i, o, f = f(..); candidate n = g(..); c = f c + i n; h = o act(c) */
+/** i, o, f = f(..); candidate n = g(..); c = f c + i n; h = o act(c); coupled gates have f = 1 - i, as ONNX Runtime has it. */
 const lstm: Cell = {
   gates: 4,
   activations: ['Sigmoid', 'Tanh', 'Tanh'],
   step(parts) {
     const { site, input, states, peepholes, act } = parts;
-    const { ops, attr, refuse } = site;
-    if (attr.int('input_forget', 0) !== 0) refuse('input_forget');
-    const { add, mul } = ops;
+    const { ops, attr } = site;
+    const { add, sub, mul } = ops;
     const c = states[1];
     const gates = plus(site, input, recur(parts));
     const peep = (gate: number, cell: Value | undefined) => {
       const value = columns(parts, gates, [0, 1, 2][gate]!);
       return peepholes && cell ? add(value, mul(cell, columns(parts, peepholes, gate))) : value;
     };
-    const taken = mul(act(0, peep(0, c)), act(1, columns(parts, gates, 3)));
-    const cell = c === undefined ? taken : add(taken, mul(act(0, peep(2, c)), c));
+    const enter = act(0, peep(0, c));
+    const taken = mul(enter, act(1, columns(parts, gates, 3)));
+    const keep = () => (attr.int('input_forget', 0) === 0 ? act(0, peep(2, c)) : sub(1, enter));
+    const cell = c === undefined ? taken : add(taken, mul(keep(), c));
     return [mul(act(0, peep(1, cell)), act(2, cell)), cell];
   },
 };

@@ -39,29 +39,25 @@ const NEAREST: Readonly<Record<string, (at: number) => number>> = {
   ceil: Math.ceil,
 };
 
-/** Weights of the input positions that an output position between two of them reads: [position, weight]. */
-type Taps = readonly (readonly [number, number])[];
-
-function linear(at: number): Taps {
-  const low = Math.floor(at);
-  return [
-    [low, 1 - (at - low)],
-    [low + 1, at - low],
-  ];
+/** How much an element counts by its distance; nothing beyond the radius. */
+interface Kernel {
+  readonly radius: number;
+  weight(distance: number): number;
 }
 
+const LINEAR: Kernel = { radius: 1, weight: (distance) => Math.max(0, 1 - distance) };
+
 /** Keys' cubic convolution with coefficient a. */
-function cubic(at: number, a: number): Taps {
-  const low = Math.floor(at);
-  const t = at - low;
-  const near = (d: number) => (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1;
-  const far = (d: number) => a * d ** 3 - 5 * a * d ** 2 + 8 * a * d - 4 * a;
-  return [
-    [low - 1, far(1 + t)],
-    [low, near(t)],
-    [low + 1, near(1 - t)],
-    [low + 2, far(2 - t)],
-  ];
+const cubic = (a: number): Kernel => ({
+  radius: 2,
+  weight: (d) =>
+    d < 1 ? (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1 : d < 2 ? a * (d ** 3 - 5 * d ** 2 + 8 * d - 4) : 0,
+});
+
+/** The input positions that an output position reads and their weights; a kernel that is stretched reads more of them. */
+function taps(at: number, { radius, weight }: Kernel, stretch: number): (readonly [number, number])[] {
+  const [low, high] = [Math.floor(at + 1 - radius * stretch), Math.floor(at + 1 + radius * stretch)];
+  return Array.from({ length: high - low }, (_, i) => [low + i, weight(Math.abs(low + i - at) / stretch)]);
 }
 
 /** The weights of one axis as a matrix [output, input]. */
@@ -72,8 +68,11 @@ function weightsOf({ attr, path, refuse }: Site, axis: Axis): Float32Array {
   const rounding = attr.string('nearest_mode', 'round_prefer_floor');
   const nearest = NEAREST[rounding] ?? refuse(`nearest_mode "${rounding}"`);
   const exclude = attr.int('exclude_outside', 0) !== 0;
-  if (attr.int('antialias', 0) !== 0) refuse('antialias');
-  const { input, output } = axis;
+  const smooth = attr.int('antialias', 0) !== 0;
+  const kernel = mode === 'linear' ? LINEAR : cubic(attr.float('cubic_coeff_a', -0.75));
+  const { input, output, scale } = axis;
+  const stretch = smooth ? Math.max(1, 1 / scale) : 1;
+  elements([output, Math.ceil(2 * kernel.radius * stretch)], path);
   const inside = (at: number) => Math.min(Math.max(at, 0), input - 1);
   const weights = new Float32Array(elements([output, input], path));
   for (let i = 0; i < output; i++) {
@@ -82,9 +81,10 @@ function weightsOf({ attr, path, refuse }: Site, axis: Axis): Float32Array {
     if (kind === 'tf_crop_and_resize' && (at < 0 || at > input - 1)) continue;
     if (mode === 'nearest') weights[i * input + inside(nearest(at))] = 1;
     else {
-      const taps = mode === 'linear' ? linear(inside(at)) : cubic(at, attr.float('cubic_coeff_a', -0.75));
-      const used = exclude && mode === 'cubic' ? taps.filter(([place]) => place >= 0 && place < input) : taps;
-      const total = exclude ? used.reduce((sum, [, weight]) => sum + weight, 0) : 1;
+      const all = taps(at, kernel, stretch);
+      const used =
+        exclude && (smooth || mode === 'cubic') ? all.filter(([place]) => place === inside(place)) : all;
+      const total = used.reduce((sum, [, weight]) => sum + weight, 0);
       for (const [place, weight] of used) weights[i * input + inside(place)]! += weight / total;
     }
   }

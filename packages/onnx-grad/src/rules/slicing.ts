@@ -2,7 +2,7 @@ import { fail } from '@gauntlet/onnx';
 
 import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
-import { axesOf, axisOf, fixed } from '../value.js';
+import { axesOf, axisOf, elements, fixed } from '../value.js';
 import { addAlong, place } from './placing.js';
 
 const slice: Rule = (site) => [
@@ -114,7 +114,9 @@ function repeated({ x, g, path, constant, ops, refuse }: Site, mode: string): Va
     const [before, after] = [pads[i] ?? 0, pads[i + axes.length] ?? 0];
     if (before === 0 && after === 0) return value;
     const size = fixed(x(0).dims[axis]!, path);
-    const indices = Array.from({ length: size + before + after }, (_, at) => source(at - before, size));
+    const indices = Array.from({ length: elements([size + before + after], path) }, (_, at) =>
+      source(at - before, size),
+    );
     // Axes before this one are still padded.
     const like = {
       ...x(0),

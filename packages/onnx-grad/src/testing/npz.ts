@@ -12,6 +12,9 @@ const DTYPES: Readonly<Record<string, DType>> = {
   '<i2': 'int16',
   '|i1': 'int8',
   '|u1': 'uint8',
+  '<u2': 'uint16',
+  '<u4': 'uint32',
+  '<u8': 'uint64',
   '|b1': 'bool',
 };
 
@@ -24,6 +27,9 @@ const ARRAYS = {
   int16: Int16Array,
   int8: Int8Array,
   uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
   bool: Uint8Array,
 } as const;
 
@@ -35,7 +41,7 @@ export function readNpz(path: string): Map<string, Tensor> {
 }
 
 /** Names and contents of a zip file's members, by its central directory. */
-function unzip(bytes: Buffer): [string, Uint8Array][] {
+export function unzip(bytes: Buffer): [string, Uint8Array][] {
   const end = bytes.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
   const files: [string, Uint8Array][] = [];
   let at = bytes.readUInt32LE(end + 16);
@@ -57,7 +63,8 @@ function unzip(bytes: Buffer): [string, Uint8Array][] {
   return files;
 }
 
-function readNpy(bytes: Uint8Array): Tensor {
+/** The array of a npy file. */
+export function readNpy(bytes: Uint8Array): Tensor {
   const long = bytes[6]! > 1;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = long ? 12 : 10;

@@ -6,26 +6,42 @@ import * as ort from 'onnxruntime-node';
 /** Named tensors. */
 export type Feeds = ReadonlyMap<string, Tensor>;
 
-/** Runs a model once on ONNX Runtime's CPU and gives the outputs that are asked for, or all. */
-export async function run(
-  model: ModelProto,
-  feeds: Feeds,
-  wanted?: readonly string[],
-): Promise<Map<string, Tensor>> {
+/** A model loaded into ONNX Runtime's CPU, to be run several times. */
+export interface Session {
+  /** The outputs that are asked for, or all. Feeds that the model does not take are left out. */
+  run(feeds: Feeds, wanted?: readonly string[]): Promise<Map<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+/** Loads a model. */
+export async function openSession(model: ModelProto): Promise<Session> {
   const session = await ort.InferenceSession.create(writeModel(model), {
     logSeverityLevel: 4,
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
   });
-  try {
-    const inputs = Object.fromEntries(
-      session.inputNames.flatMap((name) => {
+  return {
+    async run(feeds, wanted = session.outputNames) {
+      const inputs = session.inputNames.flatMap((name) => {
         const feed = feeds.get(name);
         return feed === undefined ? [] : [[name, toOrt(feed)] as const];
-      }),
-    );
-    const outputs = await session.run(inputs, wanted ?? session.outputNames);
-    return new Map(Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]));
+      });
+      const outputs = await session.run(Object.fromEntries(inputs), wanted);
+      return new Map(Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]));
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Runs a model once. */
+export async function run(
+  model: ModelProto,
+  feeds: Feeds,
+  wanted?: readonly string[],
+): Promise<Map<string, Tensor>> {
+  const session = await openSession(model);
+  try {
+    return await session.run(feeds, wanted);
   } finally {
     await session.release();
   }

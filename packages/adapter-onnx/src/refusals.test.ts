@@ -1,0 +1,142 @@
+import type { OpenModel } from '@gauntlet/core';
+import { Graph, writeValueInfo } from '@gauntlet/onnx';
+import { tensor } from '@gauntlet/tensor';
+import { openOnnx } from './index.js';
+import { floats, temporary } from './testing/files.js';
+
+const folder = temporary();
+afterAll(() => folder.remove());
+
+/** A model of input `x` [N, 2, 2] and output `y` [N, 4]. */
+const modelOf = (body: (graph: Graph, x: string) => string) =>
+  folder.model((graph) => {
+    const made = body(graph, graph.input('x', 'float32', ['N', 2, 2]));
+    graph.nodes('Reshape', [made, graph.ints([-1, 4])], 1, {}, { outputs: ['y'], name: 'last' });
+    graph.output('y', 'float32', ['N', 4]);
+  });
+
+type Port = readonly [name: string, dtype: 'int64' | 'bool' | 'float32'];
+
+/** A subgraph, as an attribute. */
+function subgraph(inputs: readonly Port[], build: (graph: Graph) => readonly Port[]) {
+  const graph = Graph.empty(18);
+  const info = ([name, dtype]: Port) => writeValueInfo(name, dtype, dtype === 'float32' ? undefined : []);
+  graph.proto.input = inputs.map(info);
+  graph.proto.output = build(graph).map(info);
+  return { graph: graph.proto };
+}
+
+const named = (
+  graph: Graph,
+  op: string,
+  inputs: readonly string[],
+  name: string,
+  attributes: Parameters<Graph['node']>[2] = {},
+) => graph.node(op, inputs, attributes, { name });
+
+describe('a model without gradients says which op of which node is in the way, and offers scores', () => {
+  it.each<[string, (graph: Graph, x: string) => string, RegExp]>([
+    [
+      'an op without a rule',
+      (graph, x) =>
+        graph.node('Mul', [
+          x,
+          graph.node('Unsqueeze', [named(graph, 'Det', [x], 'the det'), graph.ints([1, 2])]),
+        ]),
+      /op Det at node "the det" \(Det\)/,
+    ],
+    [
+      'an op whose derivative is zero',
+      (graph, x) => named(graph, 'Hardmax', [x], 'the gate'),
+      /op Hardmax at node "the gate" \(Hardmax\)/,
+    ],
+    [
+      'a number of steps that is the size of the batch',
+      (graph, x) => {
+        const weights = floats(graph, [1, 2, 2], [1, 2, 3, 4]);
+        return named(graph, 'RNN', [x, weights, weights], 'the rnn', { hidden_size: 2 });
+      },
+      /dynamic size "N" at node "the rnn" \(RNN\)/,
+    ],
+    [
+      'a loop whose rounds depend on the data',
+      (graph, x) => {
+        const largest = graph.node('ReduceMax', [x, graph.ints([0, 1, 2])], { keepdims: 0 });
+        const rounds = graph.node('Cast', [largest], { to: 7 });
+        const inputs: Port[] = [
+          ['round', 'int64'],
+          ['go', 'bool'],
+          ['state', 'float32'],
+        ];
+        const body = subgraph(inputs, (inner) => [
+          [inner.node('Identity', ['go'], {}, { outputs: ['on'] }), 'bool'],
+          [inner.node('Add', ['state', x], {}, { outputs: ['next'] }), 'float32'],
+        ]);
+        return named(graph, 'Loop', [rounds, '', x], 'the loop', { body });
+      },
+      /op Loop at node "the loop" \(Loop\)/,
+    ],
+    [
+      'a branch that depends on the data',
+      (graph, x) => {
+        const sum = graph.node('ReduceSum', [x, graph.ints([0, 1, 2])], { keepdims: 0 });
+        const branch = (op: string) =>
+          subgraph([], (inner) => [[inner.node(op, [x], {}, { outputs: [`${op} of x`] }), 'float32']]);
+        const branches = { then_branch: branch('Exp'), else_branch: branch('Neg') };
+        return named(
+          graph,
+          'If',
+          [graph.node('Greater', [sum, graph.scalar('float32', 0)])],
+          'the branch',
+          branches,
+        );
+      },
+      /op If at node "the branch" \(If\)/,
+    ],
+  ])('%s', async (_name, body, message) => {
+    const notices: string[] = [];
+    const model = (await openOnnx(modelOf(body), {
+      bounds: [0, 1],
+      trial: false,
+      onNotice: (notice) => notices.push(notice),
+    })) as OpenModel<'scores'>;
+    expect(model.access).toBe('scores');
+    expect(notices).toEqual([expect.stringMatching(message)]);
+    expect(notices[0]).toMatch(
+      /only score- and label-based attacks run\. Unexpected [^\n]*, expected [^\n]*\. [^\n]*[uU]se attacks that need scores or labels only[^\n]*\.$/,
+    );
+    const scores = await model.scores(tensor(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), [2, 2, 2]));
+    expect(scores.shape).toEqual([2, 4]);
+    await model.close();
+  });
+});
+
+describe('a graph that makes no sense is refused in one sentence that names the node', () => {
+  it.each<[string, (graph: Graph, x: string) => string, RegExp]>([
+    [
+      'a cycle',
+      (graph, x) => {
+        const first = named(graph, 'Add', [x, 'later'], 'the first');
+        graph.nodes('Exp', [first], 1, {}, { name: 'the second', outputs: ['later'] });
+        return first;
+      },
+      /cycle at node "the first" \(Add\)/,
+    ],
+    ['types that do not fit', (graph, x) => named(graph, 'Add', [x, graph.ints([1])], 'the sum'), /the sum/],
+    [
+      'shapes that do not fit',
+      (graph, x) => named(graph, 'MatMul', [x, floats(graph, [3, 2], [1, 2, 3, 4, 5, 6])], 'the product'),
+      /the product/,
+    ],
+    ['a tensor that nobody makes', (graph, x) => named(graph, 'Add', [x, 'nobody'], 'the sum'), /nobody/],
+    [
+      'an op that does not exist',
+      (graph, x) => named(graph, 'Sigmoidal', [x], 'the odd one'),
+      /Sigmoidal|the odd one/,
+    ],
+  ])('%s', async (_name, body, message) => {
+    const opening = openOnnx(modelOf(body), { bounds: [0, 1], trial: false });
+    await expect(opening).rejects.toThrow(message);
+    await expect(opening).rejects.toThrow(/^Unexpected [^\n]* at [^\n]*, expected [^\n]*\. [^\n]*\.$/);
+  });
+});

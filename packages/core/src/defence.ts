@@ -1,0 +1,168 @@
+import type { BallNorm, Stream, Tensor } from '@gauntlet/tensor';
+import type { Access, Model, ModelFacts } from './model.js';
+import { type PluginFacts, seal } from './plugin.js';
+import type { OptionsOf, Schema } from './schema.js';
+
+/**
+ * How gradients pass a defence on their way back: by its derivative (`exact`), unchanged (`identity`), by the derivative of something like it
+ * (`substitute`; both are BPDA, Athalye et al. 2018), or not at all (`none`): white-box attacks cannot be run through it.
+ */
+export type Backward = 'exact' | 'identity' | 'substitute' | 'none';
+
+/** What a defence says about itself. */
+export interface DefenceFacts extends PluginFacts {
+  readonly cites: readonly string[];
+  readonly backward: Backward;
+  readonly options: Schema;
+}
+
+/** What a preprocessor is handed for some points. */
+export interface PreprocessorJob<Options = unknown> {
+  readonly x: Tensor;
+  /** The shape of one point, and the values that its entries may take, before and after. */
+  readonly input: ModelFacts['input'];
+  readonly options: Options;
+  /** One stream per point. The pullback of a call is handed the same ones anew. */
+  readonly random: readonly Stream[];
+}
+
+/** A defence that changes inputs before the model sees them: points of the box become points of the box. */
+export interface Preprocessor extends DefenceFacts {
+  readonly kind: 'preprocessor';
+  /** Whether it draws from `random`. Attacks then climb the mean over several draws. */
+  readonly random?: boolean;
+  /** @throws GauntletError `unsupported` for inputs of a kind that it has no use for. */
+  run(job: PreprocessorJob<never>): Promise<Tensor>;
+  /** The product of a gradient by what `run` gives with the derivative of `run` at `x`: for `exact` and `substitute`. */
+  pullback?(job: PreprocessorJob<never> & { readonly gradient: Tensor }): Promise<Tensor>;
+}
+
+/** What a wrapper is handed. */
+export interface WrapperJob<Options = unknown> {
+  /** One model, or several of one input and as many classes. */
+  readonly models: readonly [Model<Access>, ...Model<Access>[]];
+  readonly options: Options;
+  /** For each point of a call, in order: a stream of noise that belongs to its sample and to this call. */
+  noise(of: readonly number[]): readonly Stream[];
+}
+
+/** A defence that makes another model of a model, or of several. */
+export interface Wrapper extends DefenceFacts {
+  readonly kind: 'wrapper';
+  readonly backward: Exclude<Backward, 'identity'>;
+  /** How many models it takes. */
+  readonly models: 'one' | 'several';
+  /** Whether it draws from `noise`. It averages over its draws itself. */
+  readonly random?: boolean;
+  wrap(job: WrapperJob<never>): Model<Access>;
+  /** Proves what it can about its own answers. */
+  readonly certificate?: Proof<WrapperJob<never> & CertifierJob<never>>;
+}
+
+/** What a detector is handed. */
+export interface DetectorJob<Options = unknown> {
+  readonly model: Model<Access>;
+  readonly x: Tensor;
+  readonly options: Options;
+}
+
+/** A defence that turns suspicious inputs away: those above a threshold that few clean ones exceed. */
+export interface Detector extends DefenceFacts {
+  readonly kind: 'detector';
+  /** What it asks the model for. */
+  readonly access: Access;
+  /** A number for each point, the larger the more suspicious. */
+  suspicion(job: DetectorJob<never>): Promise<Float32Array>;
+}
+
+/** What is known of one sample: every point within the radius gets its answer, or one that does not was found, or neither. */
+export type Certificate =
+  | { readonly outcome: 'robust'; readonly radius: number }
+  | { readonly outcome: 'broken'; readonly witness: Float32Array }
+  | { readonly outcome: 'unknown'; readonly why: string };
+
+/** What a certifier is handed. */
+export interface CertifierJob<Options = unknown> {
+  /** The model that is certified: the one that answers in the end. */
+  readonly model: Model<Access>;
+  readonly x: Tensor;
+  /** Its answers on `x`. */
+  readonly answers: Int32Array;
+  readonly norm: BallNorm;
+  /** The radius that is asked about. A certificate may reach farther, or be for less. */
+  readonly epsilon: number;
+  readonly box: readonly [lo: number, hi: number];
+  readonly options: Options;
+  readonly random: readonly Stream[];
+  readonly signal: AbortSignal;
+}
+
+/** A plugin that proves what it can about any model of its kind. */
+export interface Certifier extends PluginFacts {
+  readonly kind: 'certifier';
+  readonly cites: readonly string[];
+  readonly options: Schema;
+  readonly certificate: Proof<CertifierJob<never>>;
+}
+
+/** Proves, for each sample, that no point within a radius gets another answer. */
+export interface Proof<Job> {
+  readonly norms: readonly BallNorm[];
+  /** What its certificates are worth, in words: the chance that one is wrong, the largest radius that it can prove. */
+  words(options: Job extends { readonly options: infer Options } ? Options : never): string;
+  certify(job: Job): Promise<readonly Certificate[]>;
+}
+
+/** A certificate on the record. */
+export interface Certified {
+  readonly model: string;
+  readonly certifier: string;
+  readonly sample: number | string;
+  readonly norm: BallNorm;
+  readonly label: number;
+  /** The model's answer on the clean input; ABSTAIN where it gives none. */
+  readonly answer: number;
+  readonly certificate: Certificate;
+}
+
+/** Declares a preprocessor. The type of `options` in `run` follows from `options`. */
+export function definePreprocessor<S extends Schema>(
+  preprocessor: Omit<Preprocessor, 'kind' | 'options' | 'run' | 'pullback'> & {
+    readonly options: S;
+    run(job: PreprocessorJob<OptionsOf<S>>): Promise<Tensor>;
+    pullback?(job: PreprocessorJob<OptionsOf<S>> & { readonly gradient: Tensor }): Promise<Tensor>;
+  },
+) {
+  return seal({ kind: 'preprocessor' as const, ...preprocessor });
+}
+
+/** Declares a wrapper. */
+export function defineWrapper<S extends Schema>(
+  wrapper: Omit<Wrapper, 'kind' | 'options' | 'wrap' | 'certificate'> & {
+    readonly options: S;
+    wrap(job: WrapperJob<OptionsOf<S>>): Model<Access>;
+    readonly certificate?: Proof<WrapperJob<OptionsOf<S>> & CertifierJob<OptionsOf<S>>>;
+  },
+) {
+  return seal({ kind: 'wrapper' as const, ...wrapper });
+}
+
+/** Declares a detector. */
+export function defineDetector<S extends Schema>(
+  detector: Omit<Detector, 'kind' | 'options' | 'suspicion'> & {
+    readonly options: S;
+    suspicion(job: DetectorJob<OptionsOf<S>>): Promise<Float32Array>;
+  },
+) {
+  return seal({ kind: 'detector' as const, ...detector });
+}
+
+/** Declares a certifier. */
+export function defineCertifier<S extends Schema>(
+  certifier: Omit<Certifier, 'kind' | 'options' | 'certificate'> & {
+    readonly options: S;
+    readonly certificate: Proof<CertifierJob<OptionsOf<S>>>;
+  },
+) {
+  return seal({ kind: 'certifier' as const, ...certifier });
+}

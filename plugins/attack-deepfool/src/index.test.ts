@@ -1,0 +1,4 @@
+import { testAttack } from '@gauntlet/testing';
+import deepfool from './index.js';
+
+testAttack(deepfool);

@@ -1,0 +1,4 @@
+import { testTraining } from '@gauntlet/testing';
+import distillation from './index.js';
+
+testTraining(distillation);

@@ -1,0 +1,3 @@
+import { compareKinds } from './kinds.js';
+
+compareKinds('digits', 'examples/digits/digits.onnx');

@@ -1,0 +1,3 @@
+import { compareKinds } from './kinds.js';
+
+compareKinds('robust', 'fixtures/models/digits-robust.onnx');
