@@ -89,7 +89,7 @@ export interface CertifierJob<Options = unknown> {
   /** Its answers on `x`. */
   readonly answers: Int32Array;
   readonly norm: BallNorm;
-  /** The radius that is asked about. A certificate may reach farther, or be for less. */
+  /** The radius that is asked about. A certificate may reach farther, or be for less. The largest of the plan, where the proof finds the largest radius. */
   readonly epsilon: number;
   readonly box: readonly [lo: number, hi: number];
   readonly options: Options;
@@ -108,21 +108,32 @@ export interface Certifier extends PluginFacts {
 /** Proves, for each sample, that no point within a radius gets another answer. */
 export interface Proof<Job> {
   readonly norms: readonly BallNorm[];
+  /** Whether it answers about the radius that it is asked about, or finds the largest that it can prove, whatever it is asked: then it is run once. */
+  readonly finds: 'at-epsilon' | 'largest';
   /** What its certificates are worth, in words: the chance that one is wrong, the largest radius that it can prove. */
   words(options: Job extends { readonly options: infer Options } ? Options : never): string;
   certify(job: Job): Promise<readonly Certificate[]>;
 }
 
-/** A certificate on the record. */
+/** A certificate on the record: what is known of one sample at one radius. */
 export interface Certified {
   readonly model: string;
+  /** The plugin whose proof it is: a certifier, or a wrapper that proves things about its own answers. */
   readonly certifier: string;
   readonly sample: number | string;
   readonly norm: BallNorm;
+  /** The radius that was asked about. */
+  readonly epsilon: number;
   readonly label: number;
   /** The model's answer on the clean input; ABSTAIN where it gives none. */
   readonly answer: number;
-  readonly certificate: Certificate;
+  /** A witness is put down as its distance, after the model was asked about it. */
+  readonly certificate:
+    | Exclude<Certificate, { readonly outcome: 'broken' }>
+    | { readonly outcome: 'broken'; readonly distance: number };
+  /** The sample's share of its batch's wall time. */
+  readonly seconds: number;
+  readonly seed: number;
 }
 
 /** Declares a preprocessor. The type of `options` in `run` follows from `options`. */

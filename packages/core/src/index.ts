@@ -42,7 +42,7 @@ export { type ErrorCode, GauntletError, isGauntletError, unexpected } from './er
 export { type Evaded, evade, type EvasionTask, maximise } from './evade.js';
 export { type Goal, reachedByScores } from './goal.js';
 export { checkLoss, type Loss, lossAt, type Term } from './loss.js';
-export { defineMetric, type Metric } from './metric.js';
+export { type CertificateMetric, defineCertificateMetric, defineMetric, type Metric } from './metric.js';
 export {
   ABSTAIN,
   type Access,

@@ -1,3 +1,4 @@
+import type { Certified } from './defence.js';
 import { type PluginFacts, seal } from './plugin.js';
 import type { Row } from './row.js';
 
@@ -12,6 +13,17 @@ export interface Metric<Value = unknown> extends PluginFacts {
   over(rows: readonly Row[]): Value;
 }
 
+/** A pure fold over certificates: those of one certifier, at all radii that were asked about. */
+export interface CertificateMetric<Value = unknown> extends PluginFacts {
+  readonly kind: 'certificate-metric';
+  /** The value over certificates, in whatever order, as data that JSON can hold. */
+  over(certificates: readonly Certified[]): Value;
+}
+
 /** Declares a metric. */
 export const defineMetric = <Value>(metric: Omit<Metric<Value>, 'kind'>) =>
   seal({ kind: 'metric' as const, ...metric });
+
+/** Declares a metric over certificates. */
+export const defineCertificateMetric = <Value>(metric: Omit<CertificateMetric<Value>, 'kind'>) =>
+  seal({ kind: 'certificate-metric' as const, ...metric });

@@ -2,7 +2,7 @@ import { unexpected } from './errors.js';
 import type { Adapter } from './adapter.js';
 import type { DatasetSource } from './dataset.js';
 import type { Evasion } from './attack.js';
-import type { Metric } from './metric.js';
+import type { CertificateMetric, Metric } from './metric.js';
 import type { Certifier, Detector, Preprocessor, Wrapper } from './defence.js';
 import type { Training } from './training.js';
 
@@ -19,7 +19,16 @@ export interface PluginFacts {
 
 /** A plugin: a frozen value, the default export of its package. Importing it registers nothing. */
 export type Plugin = Sealed<
-  Evasion | Training | Preprocessor | Wrapper | Detector | Certifier | Metric | DatasetSource | Adapter
+  | Evasion
+  | Training
+  | Preprocessor
+  | Wrapper
+  | Detector
+  | Certifier
+  | Metric
+  | CertificateMetric
+  | DatasetSource
+  | Adapter
 >;
 
 /**
