@@ -188,6 +188,7 @@ async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<
     const k = place.get(i);
     const found = k !== undefined && result!.reached[k] ? row(result!.points, k) : null;
     const broken = found !== null && within(result!.distance[k!]!, epsilon);
+    const scores = broken && model.draw === undefined ? result!.scores.get(k!) : undefined;
     const failure = k === undefined ? undefined : result!.failures.get(k);
     return {
       point: broken ? found : row(x, i),
@@ -195,6 +196,9 @@ async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<
         adversarial: broken ? result!.labels[k!]! : clean[i]!,
         verdict: broken ? 'broken' : unattacked[i]!,
         distance: found === null ? null : distances(found, row(x, i)),
+        ...(scores && {
+          scores: scoresOf([row(task.clean.scores!, i), scores], y[i]!, result!.labels[k!]!),
+        }),
         queries: k === undefined ? 0 : result!.queries[k]!,
         gradients: k === undefined ? 0 : result!.gradients[k]!,
         seconds: k === undefined ? 0 : seconds,
@@ -238,6 +242,17 @@ const votesOf = ({ votes }: Evaded, k: number, broken: boolean) => ({
   of: broken ? DRAWS : 0,
   spent: votes.draws[k]!,
 });
+
+const scoresOf = (
+  [clean, adversarial]: readonly [Float32Array, Float32Array],
+  label: number,
+  answer: number,
+): NonNullable<Row['scores']> => {
+  const pair = (scores: Float32Array) => [short(scores[label]!), short(scores[answer]!)] as const;
+  return { clean: pair(clean), adversarial: pair(adversarial) };
+};
+
+const short = (value: number) => Number(value.toPrecision(5));
 
 const distances = (a: Float32Array, b: Float32Array) =>
   Object.fromEntries(NORMS.map((norm) => [norm, distance(a, b, norm)])) as NonNullable<Row['distance']>;

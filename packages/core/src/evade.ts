@@ -97,6 +97,7 @@ function forgetBeyond(epsilon: number, found: Found, { x, clean }: EvasionTask):
     if (far === Infinity || within(far, epsilon)) return;
     found.reached[i] = 0;
     found.labels[i] = clean[i]!;
+    found.scores.delete(i);
     row(found.points, i).set(row(x, i));
   });
 }

@@ -279,6 +279,26 @@ describe('apply', () => {
     }
   });
 
+  it.each(['attack/climb', 'attack/walk'])('keeps the scores of what %s broke', async (use) => {
+    const toy = linearToy();
+    const short = (value: number) => Number(value.toPrecision(5));
+    const pairs = async (points: Shard['x'], own: readonly Row[]) => {
+      const scores = await toy.model.scores(points);
+      return own.map(({ label, adversarial }, i) =>
+        [label, adversarial].map((each) => short(scores.data[2 * i + each]!)),
+      );
+    };
+    for (const shard of await run(toy, { attacks: [{ use, options: { steps: 60 } }] })) {
+      const clean = await pairs(shard.x, shard.rows);
+      const adversarial = await pairs(shard.adversarial, shard.rows);
+      expect(shard.rows.map(({ scores }) => scores)).toEqual(
+        shard.rows.map(({ verdict }, i) =>
+          verdict === 'broken' ? { clean: clean[i], adversarial: adversarial[i] } : undefined,
+        ),
+      );
+    }
+  });
+
   it('does not attack what is misclassified', async () => {
     const toy = linearToy();
     const y = toy.y.map((label, i) => (i < 10 ? 1 - label : label));

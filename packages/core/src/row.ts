@@ -28,6 +28,14 @@ export interface Row {
    * beyond epsilon, where the sample held; null where there is none.
    */
   readonly distance: Readonly<Record<Norm, number>> | null;
+  /**
+   * Of a broken sample: the model's scores of the label and of the adversarial answer, in this order, on the clean and on the returned
+   * input, in five digits. Left out where the model gives no scores, or random ones.
+   */
+  readonly scores?: {
+    readonly clean: readonly [label: number, adversarial: number];
+    readonly adversarial: readonly [label: number, adversarial: number];
+  };
   /** Points that the model was asked about, those of gradient calls and of the final check included. */
   readonly queries: number;
   /** Points that were differentiated. */

@@ -13,6 +13,8 @@ export interface Found {
   readonly points: Tensor;
   /** The model's answers on `points`. */
   readonly labels: Int32Array;
+  /** Its scores on `points`, one number per class, of the samples that reached the goal; empty where it gives none. */
+  readonly scores: Map<number, Float32Array>;
   /** How far `points` are from the clean input, in the norm of the ball; infinite until then. */
   readonly distance: Float64Array;
   readonly queries: Int32Array;
@@ -29,6 +31,7 @@ export const nothingFound = (x: Tensor, clean: Int32Array): Found => ({
   reached: new Uint8Array(rows(x)),
   points: like(x, x.data.slice()),
   labels: clean.slice(),
+  scores: new Map(),
   distance: new Float64Array(rows(x)).fill(Infinity),
   queries: new Int32Array(rows(x)),
   gradients: new Int32Array(rows(x)),
@@ -124,6 +127,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
     of: readonly number[],
     answers: Int32Array,
     hits: (goal: Goal) => boolean[],
+    scores?: Tensor,
   ) => {
     for (const sample of of) found.queries[sample]!++;
     if (goal === null) return;
@@ -141,6 +145,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
       found.reached[sample] = 1;
       found.distance[sample] = far(place);
       found.labels[sample] = answers[place]!;
+      if (scores !== undefined) found.scores.set(sample, row(scores, place).slice());
       row(found.points, sample).set(row(call, place));
     }
   };
@@ -151,7 +156,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
       last.scores.set(row(scores, i), sample * model.classes);
       last.labels[sample] = answers[i]!;
     });
-    await look(call, of, answers, (g) => reachedByScores(g, scores, of));
+    await look(call, of, answers, (g) => reachedByScores(g, scores, of), scores);
     return answers;
   };
 
