@@ -1,4 +1,4 @@
-/** What plugin authors share: losses as data, and their evaluation on the host. */
+/** What plugin authors share: losses as data, their evaluation on the host, and models made of others. */
 export { evaluateLoss, type EvaluatedLoss } from './evaluate.js';
 export {
   crossEntropy,
@@ -11,4 +11,5 @@ export {
   softCrossEntropy,
   weighted,
 } from './losses.js';
+export { type MeanOf, meanModel, type Part } from './mean-model.js';
 export { type Planes, planesOf } from './planes.js';

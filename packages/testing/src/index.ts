@@ -8,3 +8,4 @@ export { type Runner } from './runner.js';
 export { curvedToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
 export { trainableToy, type TrainableToy } from './trainable.js';
 export { testTraining, trainingChecks } from './training.js';
+export { testWrapper, wrapperChecks, type WrapperSubject } from './wrapper.js';

@@ -2,6 +2,7 @@ import { isGauntletError, parseOptions, type Preprocessor, type PreprocessorJob 
 import { like, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
 import { factChecks } from './defence-facts.js';
 import { ensure, globalRunner, type Runner } from './runner.js';
+import { same } from './same.js';
 
 /** How a check is run: the preprocessor, its options, and one sample's shape that it works on. */
 export interface PreprocessorSubject {
@@ -38,9 +39,6 @@ const job = (
     options: options as never,
     random: of.map((i) => stream(key, i)),
   }) satisfies PreprocessorJob<never>;
-
-const same = (a: Tensor, b: Tensor) =>
-  String(a.shape) === String(b.shape) && a.data.every((value, i) => value === b.data[i]);
 
 /** What every preprocessor must do. Each check throws a sentence when it fails. */
 export const preprocessorChecks: Readonly<Record<string, Check>> = {
