@@ -18,5 +18,6 @@ export default {
     ],
   },
   testTimeout: 60_000,
+  maxWorkers: '100%',
   workerIdleMemoryLimit: '1GB',
 };

@@ -1,5 +1,7 @@
 import { row, rows, type Tensor } from '@gauntlet/tensor';
 
+const { abs, max } = Math;
+
 /** What an attack tries to reach for each sample: leave `classes[i]` (untargeted), or arrive at it (targeted). */
 export interface Goal {
   readonly kind: 'untargeted' | 'targeted';
@@ -22,8 +24,8 @@ export function reachedByScores(goal: Goal, scores: Tensor, of: readonly number[
     let other = -Infinity;
     let size = 0;
     for (let j = 0; j < own.length; j++) {
-      if (j !== wanted) other = Math.max(other, own[j]!);
-      size = Math.max(size, Math.abs(own[j]!));
+      if (j !== wanted) other = max(other, own[j]!);
+      size = max(size, abs(own[j]!));
     }
     const lead = goal.kind === 'targeted' ? own[wanted]! - other : other - own[wanted]!;
     return lead > goal.confidence + ROUNDING * size;

@@ -2,6 +2,8 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 
+const { cos, log, PI, sqrt } = Math;
+
 /** An endless, reproducible source of random numbers. */
 export interface Stream {
   /** Uniform in [0, 1). */
@@ -22,8 +24,8 @@ export function stream(...keys: readonly (string | number)[]): Stream {
     uniform: () => uniformFloat64(generator),
     integer: (n) => uniformInt(generator, 0, n - 1),
     normal: () => {
-      const radius = Math.sqrt(-2 * Math.log(1 - uniformFloat64(generator)));
-      return radius * Math.cos(2 * Math.PI * uniformFloat64(generator));
+      const radius = sqrt(-2 * log(1 - uniformFloat64(generator)));
+      return radius * cos(2 * PI * uniformFloat64(generator));
     },
   };
 }

@@ -2,6 +2,8 @@ import type { GradientModel, Loss } from '@gauntlet/core';
 import { evaluateLoss } from '@gauntlet/kit';
 import { argmax, type BallNorm, like, norm, row, rows, stream, type Tensor, tensor } from '@gauntlet/tensor';
 
+const { tanh } = Math;
+
 /** A small model on the host, with samples that it classifies correctly. */
 export interface Toy {
   readonly model: GradientModel;
@@ -101,11 +103,11 @@ export function curvedToy(samples = 40): Toy {
   const second = normals(classes * hidden, 'curved toy, second layer');
   const active = (x: Float32Array) => {
     const centred = Float64Array.from(x, (value) => 2 * value - 1);
-    return Float64Array.from({ length: hidden }, (_, h) => Math.tanh(dot(first, h * inputs, centred)));
+    return new Float64Array(hidden).map((_, h) => tanh(dot(first, h * inputs, centred)));
   };
   const scores = (x: Float32Array) => {
     const h = active(x);
-    return Float64Array.from({ length: classes }, (_, k) => dot(second, k * hidden, h));
+    return new Float64Array(classes).map((_, k) => dot(second, k * hidden, h));
   };
   const model = scoreModel(
     { name: 'curved toy', inputs, classes },

@@ -12,7 +12,9 @@ export interface Walk {
   hits(points: Tensor, of: readonly number[]): Promise<boolean[]>;
 }
 
-const clip = (value: number, lo: number, hi: number) => Math.min(hi, Math.max(lo, value));
+const { max, min } = Math;
+
+const clip = (value: number, lo: number, hi: number) => min(hi, max(lo, value));
 
 /** Bisects between clean samples and their points, until the ends are `theta` of their distance apart. */
 export async function toBoundary(
