@@ -60,8 +60,8 @@ export interface Wrapper extends DefenceFacts {
 }
 
 /** What a detector is handed. */
-export interface DetectorJob<Options = unknown> {
-  readonly model: Model<Access>;
+export interface DetectorJob<A extends Access = Access, Options = unknown> {
+  readonly model: Model<A>;
   readonly x: Tensor;
   readonly options: Options;
 }
@@ -72,7 +72,7 @@ export interface Detector extends DefenceFacts {
   /** What it asks the model for. */
   readonly access: Access;
   /** A number for each point, the larger the more suspicious. */
-  suspicion(job: DetectorJob<never>): Promise<Float32Array>;
+  suspicion(job: DetectorJob<never, never>): Promise<Float32Array>;
 }
 
 /** What is known of one sample: every point within the radius gets its answer, or one that does not was found, or neither. */
@@ -158,11 +158,12 @@ export function defineWrapper<S extends Schema>(
   return seal({ kind: 'wrapper' as const, ...wrapper });
 }
 
-/** Declares a detector. */
-export function defineDetector<S extends Schema>(
-  detector: Omit<Detector, 'kind' | 'options' | 'suspicion'> & {
+/** Declares a detector. The types of `model` and `options` in `suspicion` follow from `access` and `options`. */
+export function defineDetector<const A extends Access, S extends Schema>(
+  detector: Omit<Detector, 'kind' | 'access' | 'options' | 'suspicion'> & {
+    readonly access: A;
     readonly options: S;
-    suspicion(job: DetectorJob<OptionsOf<S>>): Promise<Float32Array>;
+    suspicion(job: DetectorJob<A, OptionsOf<S>>): Promise<Float32Array>;
   },
 ) {
   return seal({ kind: 'detector' as const, ...detector });

@@ -159,7 +159,7 @@ function guarded(model: Model<Access>, { defence, options, threshold }: Guard): 
     accepts: async (x, of) => {
       const job: DetectorJob = { model, x, options };
       const passed = Array.from(
-        await defence.suspicion(job as DetectorJob<never>),
+        await defence.suspicion(job as DetectorJob<never, never>),
         (value) => value <= threshold,
       );
       const inner = await model.accepts?.(x, of);

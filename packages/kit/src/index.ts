@@ -1,4 +1,5 @@
-/** What plugin authors share: losses as data, their evaluation on the host, and models made of others. */
+/** What plugin authors share: losses as data, their evaluation on the host, models made of others, and images as planes. */
+export { reduceDepth } from './depth.js';
 export { evaluateLoss, type EvaluatedLoss } from './evaluate.js';
 export {
   crossEntropy,
@@ -13,3 +14,4 @@ export {
 } from './losses.js';
 export { type MeanOf, meanModel, type Part } from './mean-model.js';
 export { type Planes, planesOf } from './planes.js';
+export { softmax } from './softmax.js';

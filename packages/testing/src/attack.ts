@@ -4,7 +4,7 @@ import { commonChecks } from './attack-checks.js';
 import { smallestChecks } from './attack-smallest.js';
 import type { Check } from './attack-subject.js';
 import { withinBudgetChecks } from './attack-within-budget.js';
-import { globalRunner, type Runner } from './runner.js';
+import { register, type Registration } from './runner.js';
 
 /** What an evasion attack must do, by name: some of it depends on what the attack finds. */
 export const attackChecks = ({ finds }: Pick<Evasion, 'finds'>): Readonly<Record<string, Check>> => ({
@@ -22,22 +22,14 @@ export const attackChecks = ({ finds }: Pick<Evasion, 'finds'>): Readonly<Record
  */
 export function testAttack(
   attack: Evasion,
-  settings: {
-    options?: Record<string, unknown>;
-    norms?: readonly BallNorm[];
-    skip?: Readonly<Record<string, string>>;
-    runner?: Runner;
-  } = {},
+  settings: Registration & { options?: Record<string, unknown>; norms?: readonly BallNorm[] } = {},
 ): void {
-  const { options = {}, norms = attack.norms, skip = {}, runner = globalRunner() } = settings;
+  const { options = {}, norms = attack.norms } = settings;
   for (const norm of norms) {
-    runner.describe(`${attack.id} in ${norm}`, () => {
-      for (const [name, check] of Object.entries(attackChecks(attack))) {
-        if (skip[name] !== undefined) continue;
-        runner.it(name, async () =>
-          check({ attack, norm, options: await parseOptions(attack.options, options, attack.id) }),
-        );
-      }
-    });
+    register(`${attack.id} in ${norm}`, attackChecks(attack), settings, async () => ({
+      attack,
+      norm,
+      options: await parseOptions(attack.options, options, attack.id),
+    }));
   }
 }

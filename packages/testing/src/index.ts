@@ -2,10 +2,11 @@
 export { adapterChecks, type AdapterSubject, testAdapter } from './adapter.js';
 export { attackChecks, testAttack } from './attack.js';
 export { binderChecks, testBinder } from './binder.js';
+export { detectorChecks, type DetectorSubject, testDetector } from './detector.js';
 export { madeRow, metricChecks, testMetric } from './metric.js';
 export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';
 export { type Runner } from './runner.js';
-export { curvedToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
+export { curvedToy, imageToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
 export { trainableToy, type TrainableToy } from './trainable.js';
 export { testTraining, trainingChecks } from './training.js';
 export { testWrapper, wrapperChecks, type WrapperSubject } from './wrapper.js';

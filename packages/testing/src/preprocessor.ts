@@ -1,7 +1,7 @@
 import { isGauntletError, parseOptions, type Preprocessor, type PreprocessorJob } from '@gauntlet/core';
 import { like, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
 import { factChecks } from './defence-facts.js';
-import { ensure, globalRunner, type Runner } from './runner.js';
+import { ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 
 /** How a check is run: the preprocessor, its options, and one sample's shape that it works on. */
@@ -167,20 +167,12 @@ export const preprocessorChecks: Readonly<Record<string, Check>> = {
  */
 export function testPreprocessor(
   defence: Preprocessor,
-  settings: {
-    options?: Record<string, unknown>;
-    shape?: readonly number[];
-    skip?: Readonly<Record<string, string>>;
-    runner?: Runner;
-  } = {},
+  settings: Registration & { options?: Record<string, unknown>; shape?: readonly number[] } = {},
 ): void {
-  const { options = {}, shape = [1, 8, 8], skip = {}, runner = globalRunner() } = settings;
-  runner.describe(`${defence.id} on [${shape}]`, () => {
-    for (const [name, check] of Object.entries(preprocessorChecks)) {
-      if (skip[name] !== undefined) continue;
-      runner.it(name, async () =>
-        check({ defence, options: await parseOptions(defence.options, options, defence.id), shape }),
-      );
-    }
-  });
+  const { options = {}, shape = [1, 8, 8] } = settings;
+  register(`${defence.id} on [${shape}]`, preprocessorChecks, settings, async () => ({
+    defence,
+    options: await parseOptions(defence.options, options, defence.id),
+    shape,
+  }));
 }

@@ -17,3 +17,23 @@ export function globalRunner(): Runner {
 export function ensure(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new Error(problem);
 }
+
+/** How checks are registered: which of them are not, each with the reason, and with which runner. */
+export interface Registration {
+  readonly skip?: Readonly<Record<string, string>>;
+  readonly runner?: Runner;
+}
+
+/** Registers checks under a title, each with a subject of its own. */
+export function register<Subject>(
+  title: string,
+  checks: Readonly<Record<string, (subject: Subject) => Promise<void>>>,
+  { skip = {}, runner = globalRunner() }: Registration,
+  subject: () => Subject | Promise<Subject>,
+): void {
+  runner.describe(title, () => {
+    for (const [name, check] of Object.entries(checks)) {
+      if (skip[name] === undefined) runner.it(name, async () => check(await subject()));
+    }
+  });
+}

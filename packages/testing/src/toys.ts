@@ -26,7 +26,7 @@ interface Differentiable {
 
 /** A gradient model from a function of one sample and its derivative. */
 export function scoreModel(
-  facts: { name: string; inputs: number; classes: number; bounds?: readonly [number, number] },
+  facts: { name: string; shape: readonly number[]; classes: number; bounds?: readonly [number, number] },
   { scores, pull }: Differentiable,
 ): GradientModel {
   const all = (points: Tensor): Tensor => {
@@ -36,7 +36,7 @@ export function scoreModel(
   };
   return {
     name: facts.name,
-    input: { shape: [facts.inputs], bounds: facts.bounds ?? [0, 1] },
+    input: { shape: facts.shape, bounds: facts.bounds ?? [0, 1] },
     classes: facts.classes,
     access: 'gradients',
     labels: async (points) => argmax(all(points)),
@@ -77,7 +77,7 @@ export function linearToy(settings: { samples?: number; scale?: number; shift?: 
   const w = normals(2 * inputs, 'linear toy');
   const bias = [0, 1].map((k) => -0.5 * dot(w, k * inputs, new Float64Array(inputs).fill(1)));
   const model = scoreModel(
-    { name: 'linear toy', inputs, classes: 2 },
+    { name: 'linear toy', shape: [inputs], classes: 2 },
     {
       scores: (x) => Float64Array.from(bias, (b, k) => scale * (dot(w, k * inputs, x) + b) + shift),
       pull: (x, upstream) =>
@@ -110,7 +110,7 @@ export function curvedToy(samples = 40): Toy {
     return new Float64Array(classes).map((_, k) => dot(second, k * hidden, h));
   };
   const model = scoreModel(
-    { name: 'curved toy', inputs, classes },
+    { name: 'curved toy', shape: [inputs], classes },
     {
       scores,
       pull(x, upstream) {
@@ -133,3 +133,37 @@ export function curvedToy(samples = 40): Toy {
   for (let i = 0; i < samples; i++) data.set(scores(row(x, i)), i * classes);
   return { model, x, y: argmax(tensor(data, [samples, classes])), box: [0, 1] };
 }
+
+/**
+ * Grey images of 8 x 8 pixels, each with one bright quarter, and a linear model that says which: it weighs the mean of each quarter, and beside it a
+ * pattern of single pixels that natural images do not hold, but attacks find.
+ */
+export function imageToy(samples = 40): Toy {
+  const [side, classes, inputs] = [8, 4, 64];
+  const quarter = (j: number) => 2 * Number(j >= inputs / 2) + Number(j % side >= side / 2);
+  // Stripes and chequers, one for each class: of columns, of rows, of both, and of both with a shift every two columns.
+  const sign = (k: number, j: number) => 1 - 2 * (count1s(j & STRIPES[k]!) % 2);
+  const w = Float64Array.from({ length: classes * inputs }, (_, at) => {
+    const [k, j] = [Math.floor(at / inputs), at % inputs];
+    return Number(quarter(j) === k) + 0.7 * sign(k, j);
+  });
+  const scores = (x: Float32Array) => Float64Array.from({ length: classes }, (_, k) => dot(w, k * inputs, x));
+  const model = scoreModel(
+    { name: 'image toy', shape: [1, side, side], classes },
+    {
+      scores,
+      pull: (x, upstream) =>
+        Float64Array.from(x, (_, j) => upstream.reduce((sum, u, k) => sum + u * w[k * inputs + j]!, 0)),
+    },
+  );
+  const random = stream('image toy samples');
+  const y = Int32Array.from({ length: samples }, (_, i) => i % classes);
+  const data = Float32Array.from(
+    { length: samples * inputs },
+    (_, at) => (quarter(at % inputs) === y[Math.floor(at / inputs)] ? 0.8 : 0.15) + 0.05 * random.uniform(),
+  );
+  return { model, x: tensor(data, [samples, 1, side, side]), y, box: [0, 1] };
+}
+
+const STRIPES = [0b000001, 0b001000, 0b001001, 0b001011];
+const count1s = (value: number): number => (value === 0 ? 0 : (value & 1) + count1s(value >> 1));

@@ -66,7 +66,7 @@ function linearModel(): TrainableModel & { readonly saved: Map<string, unknown> 
   const saved = new Map<string, unknown>();
   const at = (k: number) => weights.subarray(k * (INPUTS + 1), (k + 1) * (INPUTS + 1));
   const frozen = scoreModel(
-    { name: 'trainable toy', inputs: INPUTS, classes: CLASSES },
+    { name: 'trainable toy', shape: [INPUTS], classes: CLASSES },
     {
       scores: (x) =>
         Float64Array.from({ length: CLASSES }, (_, k) =>

@@ -10,7 +10,7 @@ import {
   type TrainingTask,
 } from '@gauntlet/core';
 import { logOdds } from '@gauntlet/kit';
-import { ensure, globalRunner, type Runner } from './runner.js';
+import { ensure, register, type Registration } from './runner.js';
 import { trainableToy, type TrainableToy } from './trainable.js';
 
 /** How a check is run: the defence, and its options, with which it shall start from fresh weights. */
@@ -188,19 +188,11 @@ export const trainingChecks: Readonly<Record<string, (subject: Subject) => Promi
  */
 export function testTraining(
   defence: Training,
-  settings: {
-    options?: Record<string, unknown>;
-    skip?: Readonly<Record<string, string>>;
-    runner?: Runner;
-  } = {},
+  settings: Registration & { options?: Record<string, unknown> } = {},
 ): void {
-  const { options = {}, skip = {}, runner = globalRunner() } = settings;
-  runner.describe(defence.id, () => {
-    for (const [name, check] of Object.entries(trainingChecks)) {
-      if (skip[name] !== undefined) continue;
-      runner.it(name, async () =>
-        check({ defence, options: await parseOptions(defence.options, options, defence.id) }),
-      );
-    }
-  });
+  const { options = {} } = settings;
+  register(defence.id, trainingChecks, settings, async () => ({
+    defence,
+    options: await parseOptions(defence.options, options, defence.id),
+  }));
 }

@@ -14,7 +14,7 @@ import {
 import { evaluateLoss, logOdds, weighted } from '@gauntlet/kit';
 import { argmax, like, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
 import { factChecks } from './defence-facts.js';
-import { ensure, globalRunner, type Runner } from './runner.js';
+import { ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 import { curvedToy } from './toys.js';
 
@@ -262,19 +262,11 @@ function turned(model: GradientModel): GradientModel {
  */
 export function testWrapper(
   defence: Wrapper,
-  settings: {
-    options?: Record<string, unknown>;
-    skip?: Readonly<Record<string, string>>;
-    runner?: Runner;
-  } = {},
+  settings: Registration & { options?: Record<string, unknown> } = {},
 ): void {
-  const { options = {}, skip = {}, runner = globalRunner() } = settings;
-  runner.describe(`${defence.id} with ${JSON.stringify(options)}`, () => {
-    for (const [name, check] of Object.entries(wrapperChecks)) {
-      if (skip[name] !== undefined) continue;
-      runner.it(name, async () =>
-        check({ defence, options: await parseOptions(defence.options, options, defence.id) }),
-      );
-    }
-  });
+  const { options = {} } = settings;
+  register(`${defence.id} with ${JSON.stringify(options)}`, wrapperChecks, settings, async () => ({
+    defence,
+    options: await parseOptions(defence.options, options, defence.id),
+  }));
 }

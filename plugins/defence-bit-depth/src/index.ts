@@ -1,5 +1,5 @@
 import { definePreprocessor } from '@gauntlet/core';
-import { like } from '@gauntlet/tensor';
+import { reduceDepth } from '@gauntlet/kit';
 import { z } from 'zod';
 
 /**
@@ -15,14 +15,6 @@ export default definePreprocessor({
     bits: z.int().min(1).max(16).default(3).describe('2^bits levels are kept'),
   }),
   async run({ x, input: { bounds }, options }) {
-    const [lo, hi] = bounds;
-    const steps = 2 ** options.bits - 1;
-    const level = (value: number) => Math.round(((value - lo) / (hi - lo)) * steps);
-    // Rounding to float32 may not leave the box, whose edges are float32 numbers themselves.
-    const within = (value: number) => Math.min(Math.max(value, Math.fround(lo)), Math.fround(hi));
-    return like(
-      x,
-      x.data.map((value) => within(lo + (level(value) / steps) * (hi - lo))),
-    );
+    return reduceDepth(x, options.bits, bounds);
   },
 });

@@ -1,5 +1,5 @@
 import { defineTraining, type TrainingJob } from '@gauntlet/core';
-import { softCrossEntropy } from '@gauntlet/kit';
+import { softCrossEntropy, softmax } from '@gauntlet/kit';
 import { row, rows, take, type Tensor, tensor } from '@gauntlet/tensor';
 import { z } from 'zod';
 
@@ -58,11 +58,4 @@ async function answers({ model, data, signal }: TrainingJob, temperature: number
     for (let i = 0; i < rows(scores); i++) row(all, from + i).set(softmax(row(scores, i), temperature));
   }
   return all;
-}
-
-function softmax(scores: Float32Array, temperature: number): number[] {
-  const top = Math.max(...scores);
-  const parts = Array.from(scores, (score) => Math.exp((score - top) / temperature));
-  const sum = parts.reduce((total, part) => total + part, 0);
-  return parts.map((part) => part / sum);
 }
