@@ -1,7 +1,8 @@
-// Installs what is missing: nothing happens when node_modules already matches the lock file.
+// Installs what is missing here, or in the folder that is named: nothing happens when node_modules already matches the lock file.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 
+process.chdir(process.argv[2] ?? '.');
 const installed = 'node_modules/.package-lock.json';
 const stale = !existsSync(installed) || statSync(installed).mtimeMs < statSync('package-lock.json').mtimeMs;
 if (stale) {
