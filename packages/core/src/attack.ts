@@ -1,8 +1,9 @@
-import type { Ball, BallNorm, Stream, Tensor } from '@gauntlet/tensor';
+import type { Ball, Stream } from '@gauntlet/tensor';
 import type { Goal } from './goal.js';
 import type { Access, Model } from './model.js';
 import { type PluginFacts, seal } from './plugin.js';
 import type { OptionsOf, Schema } from './schema.js';
+import type { Space } from './space.js';
 
 /**
  * What an attack looks for: any point within the budget that reaches the goal, or the nearest one that there is. The first kind is run
@@ -11,18 +12,18 @@ import type { OptionsOf, Schema } from './schema.js';
  */
 export type Finds = 'within-budget' | 'smallest';
 
-/** What an evasion attack is handed for one batch of samples. */
-export interface EvasionJob<A extends Access = Access, Options = unknown> {
+/** What an evasion attack is handed for one batch of samples: tensors in norm balls, unless it names another space. */
+export interface EvasionJob<A extends Access = Access, Options = unknown, S extends Space = Ball> {
   /**
    * The watched model: it offers the declared access, counts, and notices every point that reaches the goal. Finished samples (they
    * reached it, or spent their queries) are left out of its native calls, and a call for which nobody is left ends the run.
    */
-  readonly model: Model<A>;
+  readonly model: Model<A, S['centre']>;
   /** The clean samples. */
-  readonly x: Tensor;
+  readonly x: S['centre'];
   readonly goal: Goal;
-  /** Where perturbed samples may lie; without a radius (an infinite epsilon: the box alone) for an attack that finds the smallest. */
-  readonly ball: Ball;
+  /** Where perturbed samples may lie; without a radius (an infinite epsilon: of a ball, the box alone) for an attack that finds the smallest. */
+  readonly ball: S;
   readonly options: Options;
   /** One stream per sample, which belongs to it wherever it stands in the batch. */
   readonly random: readonly Stream[];
@@ -35,31 +36,34 @@ export interface EvasionJob<A extends Access = Access, Options = unknown> {
    * For attacks that find the smallest and walk back from a point that reaches the goal already: one such point per sample, a clean
    * sample of another answer or a random one, asked about and counted. A sample for which there is none is finished, and its row says so.
    */
-  starts(): Promise<Tensor>;
+  starts(): Promise<S['centre']>;
 }
 
 /** An attack that perturbs inputs of a trained model. */
-export interface Evasion extends PluginFacts {
+export interface Evasion<S extends Space = Ball> extends PluginFacts {
   readonly kind: 'evasion';
   readonly cites: readonly string[];
   /** The access it needs. */
   readonly access: Access;
-  /** The norms whose balls it works in. */
-  readonly norms: readonly BallNorm[];
+  /** The norms whose balls it works in, or the distances of its spaces. */
+  readonly norms: readonly S['norm'][];
   readonly finds: Finds;
   /** Whether an audit that names no attack runs it: false for what takes thousands of queries. True by default. */
   readonly byDefault?: boolean;
   readonly options: Schema;
   /** Candidates, shaped as `x`; the engine clips, checks and keeps the best of all points it saw, so the last iterate will do. */
-  run(job: EvasionJob<never, never>): Promise<Tensor>;
+  run(job: EvasionJob<never, never, S>): Promise<S['centre']>;
 }
 
-/** Declares an evasion attack. The types of `model` and `options` in `run` follow from `access` and `options`. */
-export function defineAttack<const A extends Access, S extends Schema>(
-  attack: Omit<Evasion, 'kind' | 'access' | 'options' | 'run'> & {
+/**
+ * Declares an evasion attack. The types of `model` and `options` in `run` follow from `access` and `options`; those of `x` and `ball` from the
+ * space, where `run` names one.
+ */
+export function defineAttack<const A extends Access, O extends Schema, S extends Space = Ball>(
+  attack: Omit<Evasion<S>, 'kind' | 'access' | 'options' | 'run'> & {
     readonly access: A;
-    readonly options: S;
-    run(job: EvasionJob<A, OptionsOf<S>>): Promise<Tensor>;
+    readonly options: O;
+    run(job: EvasionJob<A, OptionsOf<O>, S>): Promise<S['centre']>;
   },
 ) {
   return seal({ kind: 'evasion' as const, ...attack });

@@ -1,60 +1,66 @@
-import {
-  ball,
-  type Ball,
-  type BallNorm,
-  type Box,
-  row,
-  type Stream,
-  stream,
-  type Tensor,
-  within,
-} from '@gauntlet/tensor';
+import { ball, type Ball, type BallNorm, type Box, stream, type Tensor, within } from '@gauntlet/tensor';
 import type { Evasion, EvasionJob } from './attack.js';
 import { GauntletError, unexpected } from './errors.js';
 import type { Goal } from './goal.js';
 import type { Access, Model } from './model.js';
+import { pointAt, type Points, setPoint, shapeOf } from './points.js';
+import type { Space } from './space.js';
 import { findStarts, type Pool } from './starts.js';
 import { FINISHED, type Found, nothingFound, watch, type Watched } from './watch.js';
 
-/** An evasion attack, its options, and the budget and samples it is run on. */
-export interface EvasionTask {
-  readonly attack: Evasion;
+/** An evasion attack, its options, and the samples it is run on, in any space. */
+export interface SpaceTask<S extends Space> {
+  readonly attack: Evasion<S>;
   /** Validated by the attack's schema. */
   readonly options: unknown;
-  readonly model: Model<Access>;
-  readonly x: Tensor;
+  readonly model: Model<Access, S['centre']>;
+  readonly x: S['centre'];
   /**
    * A model that the attack is run on instead, to the end and without a goal; `model` is asked about what comes back only. What is asked of
    * it is not counted.
    */
-  readonly surrogate?: Model<Access>;
+  readonly surrogate?: Model<Access, S['centre']>;
   /** Identify the samples' random streams, wherever they stand in a batch. */
   readonly ids: readonly (number | string)[];
   readonly goal: Goal;
   /** The model's answers on `x`. */
   readonly clean: Int32Array;
-  readonly norm: BallNorm;
-  /** The radius; an attack that finds the smallest runs in the box alone, and points within this radius count. */
+  /** The radius; an attack that finds the smallest runs without one, and points within this radius count. */
   readonly epsilon: number;
-  readonly box: Box;
+  /** The space of this radius around `x`. Samples that are finished need not be moved any more. */
+  space(epsilon: number, finished: (sample: number) => boolean): S;
   /** The most queries for each sample, over all restarts; no limit by default. */
   readonly queries?: number | null;
   /** Clean samples and the model's answers on them, for attacks that walk back from one that reaches the goal. */
-  readonly pool?: () => Promise<Pool>;
+  readonly pool?: () => Promise<Pool<S['centre']>>;
   /** How many times samples that held are tried again, from other random numbers. */
   readonly restarts: number;
   readonly seed: number;
   readonly signal: AbortSignal;
 }
 
+/** The same in the ball of a norm, cut by a box. */
+export interface EvasionTask extends Omit<SpaceTask<Ball>, 'space'> {
+  readonly norm: BallNorm;
+  readonly box: Box;
+}
+
 /** What an evasion attack found, per sample. Where nothing reached the goal within epsilon, the clean input comes back. */
-export interface Evaded extends Found {
+export interface Evaded<P extends Points = Tensor> extends Found<P> {
   /** Why nothing could be tried, for the samples of which that is so. */
   readonly failures: ReadonlyMap<number, string>;
 }
 
 /** Runs an attack against its goal: clips, looks at every answer, drops finished samples, restarts, and checks what comes back. */
-export async function evade(task: EvasionTask): Promise<Evaded> {
+export const evade = (task: EvasionTask): Promise<Evaded> => evadeIn({ ...task, space: ballsOf(task) });
+
+const ballsOf =
+  ({ norm, box, x: centre }: Pick<EvasionTask, 'norm' | 'box' | 'x'>): SpaceTask<Ball>['space'] =>
+  (epsilon, finished) =>
+    ball({ norm, epsilon, centre, box }, finished);
+
+/** `evade`, in any space. */
+export async function evadeIn<S extends Space>(task: SpaceTask<S>): Promise<Evaded<S['centre']>> {
   const { attack, x, clean, restarts, epsilon } = task;
   const found = nothingFound(x, clean);
   const failures = new Map<number, string>();
@@ -67,9 +73,9 @@ export async function evade(task: EvasionTask): Promise<Evaded> {
   // The ball of radius 0 is the input alone, which nobody needs to be asked about again.
   for (let restart = 0; epsilon > 0 && restart < restarts && anyone(); restart++) {
     const radius = smallest ? Infinity : epsilon;
-    const around = ball({ ...task, epsilon: radius, centre: x }, (i) => !active(i));
+    const around = task.space(radius, (i) => !active(i));
     const { access, finds } = attack;
-    const noise = { keys: [task.seed, attack.id, task.norm, epsilon, restart], ids: task.ids };
+    const noise = { keys: [task.seed, attack.id, around.norm, epsilon, restart], ids: task.ids };
     const model = task.model.draw?.(noise) ?? task.model;
     const judge = task.model.draw?.({ ...noise, keys: ['judge', ...noise.keys] });
     const common = { ...task, access, finds, ball: around, active };
@@ -85,20 +91,26 @@ export async function evade(task: EvasionTask): Promise<Evaded> {
     };
     const run = { watched, around, restart, active, found, failures, budget, ...crafting };
     const candidates = await runOn(task, run);
-    if (candidates !== null && anyone()) await watched.check(around.project(candidates));
+    if (candidates !== null && anyone()) {
+      await watched.check(around.project?.(candidates) ?? candidates);
+    }
   }
   if (smallest) forgetBeyond(epsilon, found, task);
   return { ...found, failures };
 }
 
 /** Lets those go that were found, but farther away than asked for. */
-function forgetBeyond(epsilon: number, found: Found, { x, clean }: EvasionTask): void {
+function forgetBeyond<P extends Points>(
+  epsilon: number,
+  found: Found<P>,
+  { x, clean }: { readonly x: P; readonly clean: Int32Array },
+): void {
   found.distance.forEach((far, i) => {
     if (far === Infinity || within(far, epsilon)) return;
     found.reached[i] = 0;
     found.labels[i] = clean[i]!;
     found.scores.delete(i);
-    row(found.points, i).set(row(x, i));
+    setPoint(found.points, i, pointAt(x, i));
   });
 }
 
@@ -121,32 +133,35 @@ export async function maximise(
       code: 'unsupported',
     });
   }
-  const around = ball({ ...task, centre: x });
+  const around = ballsOf(task)(task.epsilon, () => false);
   const found = nothingFound(x, goal.classes);
   const [active, budget] = [() => true, Infinity];
   const { access, finds } = attack;
   const watched = watch({ ...task, access, finds, goal: null, ball: around, found, active, budget });
   const run = { watched, around, restart: 0, active, found, failures: new Map(), budget };
-  return around.project((await runOn({ ...task, clean: goal.classes }, run)) ?? x);
+  return around.project((await runOn(task, run)) ?? x);
 }
 
-interface Run {
-  readonly watched: Watched<Access>;
-  readonly around: Ball;
+interface Run<S extends Space> {
+  readonly watched: Watched<Access, S['centre']>;
+  readonly around: S;
   readonly restart: number;
   readonly active: (sample: number) => boolean;
-  readonly found: Found;
+  readonly found: Found<S['centre']>;
   readonly failures: Map<number, string>;
   readonly budget: number;
 }
 
 /** The attack's own last points; null if every sample was finished before it returned. */
-async function runOn(task: Omit<EvasionTask, 'restarts'>, run: Run): Promise<Tensor | null> {
+async function runOn<S extends Space>(
+  task: Omit<SpaceTask<S>, 'restarts' | 'space' | 'clean'>,
+  run: Run<S>,
+): Promise<S['centre'] | null> {
   const { attack, x, ids, goal, options, seed, signal } = task;
   const { watched, around, restart, active, found, budget } = run;
-  const random: Stream[] = ids.map((id) => stream(seed, id, attack.id, around.epsilon, restart));
+  const random = ids.map((id) => stream(seed, id, attack.id, around.epsilon, restart));
   const spent = found.queries.reduce((least, n, i) => (active(i) ? Math.min(least, n) : least), Infinity);
-  const job: EvasionJob = {
+  const job: EvasionJob<Access, unknown, S> = {
     model: watched.model,
     x,
     goal,
@@ -159,11 +174,11 @@ async function runOn(task: Omit<EvasionTask, 'restarts'>, run: Run): Promise<Ten
     starts: () => findStarts({ ...task, ...run, random }),
   };
   try {
-    const points = await attack.run(job as EvasionJob<never, never>);
-    if (points.data.length === x.data.length) return points;
+    const points = await attack.run(job as EvasionJob<never, never, S>);
+    if (shapeOf(points) === shapeOf(x)) return points;
     throw new GauntletError(
       'internal',
-      `Unexpected shape [${points.shape}] returned by ${attack.id}, expected [${x.shape}]. Return one point per sample.`,
+      `Unexpected shape [${shapeOf(points)}] returned by ${attack.id}, expected [${shapeOf(x)}]. Return one point per sample.`,
     );
   } catch (error) {
     if (error === FINISHED) return null;

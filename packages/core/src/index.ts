@@ -39,7 +39,7 @@ export {
 } from './defence.js';
 export { defend, describeBackward, isOpen, type Layer, thresholdFor } from './defend.js';
 export { type ErrorCode, GauntletError, isGauntletError, unexpected } from './errors.js';
-export { type Evaded, evade, type EvasionTask, maximise } from './evade.js';
+export { type Evaded, evade, evadeIn, type EvasionTask, maximise, type SpaceTask } from './evade.js';
 export { type Goal, reachedByScores } from './goal.js';
 export { checkLoss, type Loss, lossAt, type Term } from './loss.js';
 export { type CertificateMetric, defineCertificateMetric, defineMetric, type Metric } from './metric.js';
@@ -49,6 +49,7 @@ export {
   allows,
   type Gradient,
   type GradientModel,
+  type Input,
   type LabelModel,
   type Model,
   type ModelFacts,
@@ -67,8 +68,10 @@ export {
   type Surrogate,
 } from './plan.js';
 export { API, asPlugin, type Plugin, type PluginFacts, type Sealed } from './plugin.js';
+export type { Point, Points } from './points.js';
 export { type Row, type Verdict, WORST_CASE, worstCase } from './row.js';
 export { optionFacts, type OptionFact, type OptionsOf, parseOptions, type Schema } from './schema.js';
+export type { Space } from './space.js';
 export type { Pool } from './starts.js';
 export { describeThreat, type Target, type ThreatModel } from './threat.js';
 export { train } from './train.js';

@@ -1,5 +1,6 @@
 import type { Tensor } from '@gauntlet/tensor';
 import type { Loss } from './loss.js';
+import type { Points } from './points.js';
 
 /** What a plugin may ask a model for. A ladder: who may have gradients may have scores, who may have scores may have labels. */
 export type Access = 'gradients' | 'scores' | 'labels' | 'none';
@@ -15,24 +16,28 @@ export interface Of {
 }
 
 /** One native call's answers: `scores` [n, classes], `loss` [n], and `gradient`, the loss's derivative by each point, shaped as the points. */
-export interface Gradient {
+export interface Gradient<P extends Points = Tensor> {
   readonly scores: Tensor;
   readonly loss: Float32Array;
-  readonly gradient: Tensor;
+  readonly gradient: P;
 }
 
-/** What every model says about itself. */
-export interface ModelFacts {
+/** One sample's shape, without the batch axis, and the values that its entries may take; null for samples that are no tensors. */
+export type Input<P extends Points = Tensor> = P extends Tensor
+  ? { readonly shape: readonly number[]; readonly bounds: readonly [lo: number, hi: number] }
+  : null;
+
+/** What every model says about itself. Its points are rows of a tensor, unless it says otherwise. */
+export interface ModelFacts<P extends Points = Tensor> {
   readonly name: string;
-  /** One sample's shape, without the batch axis, and the values that its entries may take. */
-  readonly input: { readonly shape: readonly number[]; readonly bounds: readonly [lo: number, hi: number] };
+  readonly input: Input<P>;
   readonly classes: number;
   /** The highest rung that it offers. */
   readonly access: Access;
   /** Where a part of the model is random: the same model with noise of its own. Left out where equal calls get equal answers. */
-  draw?(noise: Noise): Model<Access>;
+  draw?(noise: Noise): Model<Access, P>;
   /** Where a detector guards the model: whether it lets each point pass. */
-  accepts?(points: Tensor, of?: Of): Promise<boolean[]>;
+  accepts?(points: P, of?: Of): Promise<boolean[]>;
 }
 
 /**
@@ -49,7 +54,12 @@ export interface Noise {
 export const ABSTAIN = -1;
 
 /** What a model says about itself, and nothing that it can be asked. */
-export const factsOf = ({ name, input, classes, access }: ModelFacts): ModelFacts => ({
+export const factsOf = <P extends Points>({
+  name,
+  input,
+  classes,
+  access,
+}: ModelFacts<P>): ModelFacts<P> => ({
   name,
   input,
   classes,
@@ -57,30 +67,33 @@ export const factsOf = ({ name, input, classes, access }: ModelFacts): ModelFact
 });
 
 /** Answers with class ids. */
-export interface LabelModel extends ModelFacts {
-  labels(points: Tensor, of?: Of): Promise<Int32Array>;
+export interface LabelModel<P extends Points = Tensor> extends ModelFacts<P> {
+  labels(points: P, of?: Of): Promise<Int32Array>;
 }
 
 /** Answers with one score per class (logits, where the model has them): [n, classes]. */
-export interface ScoreModel extends LabelModel {
-  scores(points: Tensor, of?: Of): Promise<Tensor>;
+export interface ScoreModel<P extends Points = Tensor> extends LabelModel<P> {
+  scores(points: P, of?: Of): Promise<Tensor>;
 }
 
 /** Differentiates a loss of its scores by its input. */
-export interface GradientModel extends ScoreModel {
-  gradient(points: Tensor, loss: Loss, of?: Of): Promise<Gradient>;
+export interface GradientModel<P extends Points = Tensor> extends ScoreModel<P> {
+  gradient(points: P, loss: Loss, of?: Of): Promise<Gradient<P>>;
 }
 
-/** A model that offers the rung `A` and all below it. The points of every call are batches in raw input units. */
-export type Model<A extends Access = 'gradients'> = {
-  none: ModelFacts;
-  labels: LabelModel;
-  scores: ScoreModel;
-  gradients: GradientModel;
+/**
+ * A model that offers the rung `A` and all below it. The points of every call are a batch: a tensor in raw input units, or a list of
+ * whatever it takes.
+ */
+export type Model<A extends Access = 'gradients', P extends Points = Tensor> = {
+  none: ModelFacts<P>;
+  labels: LabelModel<P>;
+  scores: ScoreModel<P>;
+  gradients: GradientModel<P>;
 }[A];
 
 /** A model that holds native memory until it is closed. */
-export type OpenModel<A extends Access = Access> = Model<A> & {
+export type OpenModel<A extends Access = Access, P extends Points = Tensor> = Model<A, P> & {
   /** The files that it was read from beside its own, from the folder of that. */
   readonly files?: readonly string[];
   /** The most points that one call takes without being cut to fit memory; any number if left out. */

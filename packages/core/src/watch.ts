@@ -1,21 +1,23 @@
-import { argmax, type Ball, distance, like, put, row, rows, take, type Tensor } from '@gauntlet/tensor';
+import { argmax, put, row, take, type Tensor } from '@gauntlet/tensor';
 import type { Finds } from './attack.js';
 import { GauntletError, unexpected } from './errors.js';
 import { type Goal, reachedByLabels, reachedByScores } from './goal.js';
 import { type Loss, lossAt } from './loss.js';
 import { type Access, allows, factsOf, type GradientModel, type Model, type Of } from './model.js';
+import { copied, count, pick, placed, pointAt, type Points, setPoint, zeros } from './points.js';
+import type { Space } from './space.js';
 
 /** What is known of each sample. Runs write to it, one after another. */
-export interface Found {
-  /** Whether a point in ball and box reached the goal. */
+export interface Found<P extends Points = Tensor> {
+  /** Whether a point in the space reached the goal. */
   readonly reached: Uint8Array;
   /** That point (the nearest, where the attack finds the smallest); the clean input until then. */
-  readonly points: Tensor;
+  readonly points: P;
   /** The model's answers on `points`. */
   readonly labels: Int32Array;
   /** Its scores on `points`, one number per class, of the samples that reached the goal; empty where it gives none. */
   readonly scores: Map<number, Float32Array>;
-  /** How far `points` are from the clean input, in the norm of the ball; infinite until then. */
+  /** How far `points` are from the clean input, by the distance of the space; infinite until then. */
   readonly distance: Float64Array;
   readonly queries: Int32Array;
   readonly gradients: Int32Array;
@@ -27,40 +29,39 @@ export interface Found {
 export const DRAWS = 20;
 
 /** Nothing found yet, nothing asked. */
-export const nothingFound = (x: Tensor, clean: Int32Array): Found => ({
-  reached: new Uint8Array(rows(x)),
-  points: like(x, x.data.slice()),
+export const nothingFound = <P extends Points>(x: P, clean: Int32Array): Found<P> => ({
+  reached: new Uint8Array(clean.length),
+  points: copied(x),
   labels: clean.slice(),
   scores: new Map(),
-  distance: new Float64Array(rows(x)).fill(Infinity),
-  queries: new Int32Array(rows(x)),
-  gradients: new Int32Array(rows(x)),
-  votes: { reached: new Int32Array(rows(x)), draws: new Int32Array(rows(x)) },
+  distance: new Float64Array(clean.length).fill(Infinity),
+  queries: new Int32Array(clean.length),
+  gradients: new Int32Array(clean.length),
+  votes: { reached: new Int32Array(clean.length), draws: new Int32Array(clean.length) },
 });
 
 /** A watched run. */
-export interface Watched<A extends Access> {
+export interface Watched<A extends Access, P extends Points = Tensor> {
   /** What the attack sees. */
-  readonly model: Model<A>;
+  readonly model: Model<A, P>;
   /** Looks at points that the attack need not have evaluated. */
-  check(points: Tensor, of?: Of): Promise<void>;
+  check(points: P, of?: Of): Promise<void>;
 }
 
 /** Ends an attack's run from inside: every sample is finished. Only the engine catches it. */
 export const FINISHED = Symbol('every sample is finished');
 
-interface Task<A extends Access> {
-  readonly model: Model<Access>;
+interface Task<A extends Access, P extends Points> {
+  readonly model: Model<Access, P>;
   /** The same model with noise of its own, where it is random: it says whether a hit stands. */
-  readonly judge?: Model<Access>;
+  readonly judge?: Model<Access, P>;
   readonly access: A;
-  readonly x: Tensor;
   readonly finds: Finds;
   /** What a sample must reach; nothing, where it is null (crafting). */
   readonly goal: Goal | null;
   /** Where a point must lie to count. */
-  readonly ball: Pick<Ball, 'contains' | 'norm'>;
-  readonly found: Found;
+  readonly ball: Pick<Space<P>, 'contains' | 'distance'>;
+  readonly found: Found<P>;
   /** Whether anything shall still be asked about a sample. */
   readonly active: (sample: number) => boolean;
   /** The most queries for each sample. */
@@ -70,14 +71,14 @@ interface Task<A extends Access> {
 
 /**
  * A thin wrapper around the system under test: it offers the declared access and nothing more, counts per sample, and looks at
- * the answers of every call that the attack makes anyway. Points in ball and box that reach the goal are kept: the first, or the
+ * the answers of every call that the attack makes anyway. Points in the space that reach the goal are kept: the first, or the
  * nearest where the attack finds the smallest. Where the model is random, they stand if they reach it in most of several fresh draws; where a
  * detector guards it, if they are accepted. Samples that are not active any more are left out of native calls (their last answers
  * come back, with a zero gradient).
  */
-export function watch<A extends Access>(task: Task<A>): Watched<A> {
-  const { model, judge, access, x, finds, goal, ball, found, active, budget, signal } = task;
-  const samples = rows(x);
+export function watch<A extends Access, P extends Points>(task: Task<A, P>): Watched<A, P> {
+  const { model, judge, access, finds, goal, ball, found, active, budget, signal } = task;
+  const samples = found.reached.length;
   const everyone = Array.from({ length: samples }, (_, i) => i);
   const last = {
     labels: found.labels.slice(),
@@ -86,7 +87,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
   };
 
   /** The rows of a call whose samples still run, with their samples; what a sample asks beyond its budget is left out. */
-  const running = (call: Tensor, of: readonly number[]) => {
+  const running = (call: P, of: readonly number[]) => {
     signal.throwIfAborted();
     const asked = found.queries.slice();
     const places = Array.from(of.keys()).filter((place) => {
@@ -97,21 +98,21 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
     const whole = places.length === of.length;
     return {
       places,
-      points: whole ? call : take(call, places),
+      points: whole ? call : pick(call, places),
       of: whole ? of : places.map((place) => of[place]!),
     };
   };
 
   /** Which of the points at some places of a call count, beside reaching the goal once. */
-  const stands = async (call: Tensor, of: readonly number[], places: readonly number[]) => {
+  const stands = async (call: P, of: readonly number[], places: readonly number[]) => {
     if (places.length === 0 || (judge === undefined && model.accepts === undefined)) return places;
-    const points = take(call, places);
+    const points = pick(call, places);
     const own = { of: places.map((place) => of[place]!) };
     const accepted = (await (judge ?? model).accepts?.(points, own)) ?? places.map(() => true);
     const reached = new Int32Array(places.length);
     for (let draw = 0; judge !== undefined && draw < DRAWS; draw++) {
       signal.throwIfAborted();
-      const answers = await (judge as Model<'labels'>).labels(points, own);
+      const answers = await (judge as Model<'labels', P>).labels(points, own);
       reachedByLabels(goal!, answers, own.of).forEach((hit, i) => (reached[i]! += Number(hit)));
     }
     return places.filter((_, i) => {
@@ -123,7 +124,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
   };
 
   const look = async (
-    call: Tensor,
+    call: P,
     of: readonly number[],
     answers: Int32Array,
     hits: (goal: Goal) => boolean[],
@@ -131,11 +132,11 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
   ) => {
     for (const sample of of) found.queries[sample]!++;
     if (goal === null) return;
-    const far = (place: number) => distance(row(call, place), row(x, of[place]!), ball.norm);
+    const far = (place: number) => ball.distance(pointAt(call, place), of[place]!);
     const better = (place: number) => {
       const sample = of[place]!;
       if (finds === 'within-budget' && found.reached[sample]) return false;
-      return ball.contains(row(call, place), sample) && far(place) < found.distance[sample]!;
+      return ball.contains(pointAt(call, place), sample) && far(place) < found.distance[sample]!;
     };
     const places = hits(goal).flatMap((hit, place) => (hit && better(place) ? [place] : []));
     for (const place of await stands(call, of, places)) {
@@ -146,11 +147,11 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
       found.distance[sample] = far(place);
       found.labels[sample] = answers[place]!;
       if (scores !== undefined) found.scores.set(sample, row(scores, place).slice());
-      row(found.points, sample).set(row(call, place));
+      setPoint(found.points, sample, pointAt(call, place));
     }
   };
 
-  const lookAtScores = async (call: Tensor, of: readonly number[], scores: Tensor) => {
+  const lookAtScores = async (call: P, of: readonly number[], scores: Tensor) => {
     const answers = argmax(scores);
     of.forEach((sample, i) => {
       last.scores.set(row(scores, i), sample * model.classes);
@@ -164,16 +165,16 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
   const scoresOf = (of: readonly number[]): Tensor =>
     take({ data: last.scores, shape: [samples, model.classes] }, of);
 
-  const sampleOf = (call: Tensor, of: Of | undefined) => {
-    const result = of?.of ?? (rows(call) === samples ? everyone : undefined);
-    if (result?.length === rows(call)) return result;
+  const sampleOf = (call: P, of: Of | undefined) => {
+    const result = of?.of ?? (count(call) === samples ? everyone : undefined);
+    if (result?.length === count(call)) return result;
     throw new GauntletError(
       'internal',
-      `Unexpected ${rows(call)} points at a model call, expected ${result?.length ?? samples}. Say with \`of\` which sample each point belongs to.`,
+      `Unexpected ${count(call)} points at a model call, expected ${result?.length ?? samples}. Say with \`of\` which sample each point belongs to.`,
     );
   };
 
-  const asked: GradientModel = {
+  const asked: GradientModel<P> = {
     ...factsOf(model),
     access,
     async labels(call, given) {
@@ -184,10 +185,10 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
       let answers: Int32Array;
       if (allows(model.access, 'scores')) {
         // The attack sees labels only, but what counts as a hit is what others will find again.
-        const scores = await (model as Model<'scores'>).scores(live.points, live);
+        const scores = await (model as Model<'scores', P>).scores(live.points, live);
         answers = await lookAtScores(live.points, live.of, scores);
       } else {
-        answers = await (model as Model<'labels'>).labels(live.points, live);
+        answers = await (model as Model<'labels', P>).labels(live.points, live);
         live.of.forEach((sample, i) => (last.labels[sample] = answers[i]!));
         await look(live.points, live.of, answers, (g) => reachedByLabels(g, answers, live.of));
       }
@@ -198,7 +199,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
       const of = sampleOf(call, given);
       const live = running(call, of);
       if (live.places.length === 0) return scoresOf(of);
-      const scores = await (model as Model<'scores'>).scores(live.points, live);
+      const scores = await (model as Model<'scores', P>).scores(live.points, live);
       await lookAtScores(live.points, live.of, scores);
       return live.places.length === of.length ? scores : put(scoresOf(of), live.places, scores);
     },
@@ -206,10 +207,10 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
       const of = sampleOf(call, given);
       const live = running(call, of);
       const all = Float32Array.from(of, (sample) => last.loss[sample]!);
-      if (live.places.length === 0) return { scores: scoresOf(of), loss: all, gradient: like(call) };
+      if (live.places.length === 0) return { scores: scoresOf(of), loss: all, gradient: zeros(call) };
       const whole = live.places.length === of.length;
       const own = whole ? loss : lossAt(loss, live.places);
-      const fresh = await (model as Model<'gradients'>).gradient(live.points, own, live);
+      const fresh = await (model as Model<'gradients', P>).gradient(live.points, own, live);
       live.of.forEach((sample, i) => {
         last.loss[sample] = fresh.loss[i]!;
         found.gradients[sample]!++;
@@ -220,7 +221,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
       return {
         scores: put(scoresOf(of), live.places, fresh.scores),
         loss: all,
-        gradient: put(like(call), live.places, fresh.gradient),
+        gradient: placed(zeros(call), live.places, fresh.gradient),
       };
     },
   };
@@ -234,7 +235,7 @@ export function watch<A extends Access>(task: Task<A>): Watched<A> {
 }
 
 /** Only what the declared access allows; anything else is a sentence, not `undefined`. */
-function wall<A extends Access>(model: GradientModel, access: A): Model<A> {
+function wall<A extends Access, P extends Points>(model: GradientModel<P>, access: A): Model<A, P> {
   const refuse = (verb: string) => () => {
     throw unexpected({
       found: `call of ${verb}`,
@@ -249,5 +250,5 @@ function wall<A extends Access>(model: GradientModel, access: A): Model<A> {
     labels: allows(access, 'labels') ? model.labels : refuse('labels'),
     scores: allows(access, 'scores') ? model.scores : refuse('scores'),
     gradient: allows(access, 'gradients') ? model.gradient : refuse('gradient'),
-  } as Model<A>;
+  } as Model<A, P>;
 }

@@ -51,6 +51,20 @@ describe.each<BallNorm>(['linf', 'l2', 'l1'])('the %s ball', (norm) => {
     expect(mean).toBeCloseTo((0.2 * D) / (D + 1), 2);
   });
 
+  it('samples some rows as it would among all, and measures from each', () => {
+    const centre = tensor(
+      Float32Array.from({ length: 3 * D }, (_, i) => (i % 7) / 7),
+      [3, D],
+    );
+    for (const epsilon of [0.2, Infinity]) {
+      const b = ball({ norm, epsilon, centre, box: [0, 1] });
+      const all = b.sample([0, 1, 2].map((i) => stream('some', i)));
+      const some = b.sample([stream('some', 2), stream('some', 0)], [2, 0]);
+      expect([row(some, 0), row(some, 1)]).toEqual([row(all, 2), row(all, 0)]);
+      expect(b.distance(row(all, 2), 2)).toBe(distance(row(all, 2), row(centre, 2), norm));
+    }
+  });
+
   it('takes the step that gains most, even from saturated pixels', () => {
     fc.assert(
       fc.property(values(0, 1), values(-1, 1), fc.integer(), (centre, gradient, seed) => {

@@ -1,7 +1,7 @@
 import { GEOMETRY } from './geometry.js';
 import { distance, within } from './norm.js';
 import type { Stream } from './random.js';
-import { like, row, rows, rowSize, type Tensor } from './tensor.js';
+import { like, row, rows, rowSize, take, type Tensor } from './tensor.js';
 
 /** The norms whose balls can be stepped in and projected on. */
 export type BallNorm = 'l1' | 'l2' | 'linf';
@@ -11,13 +11,18 @@ export type Box = readonly [lo: number, hi: number];
 
 /** A norm ball around every row of a batch, cut by the box: where perturbed inputs may lie. */
 export interface Ball {
+  /** The clean samples, one in each row. */
+  readonly centre: Tensor;
   readonly norm: BallNorm;
   readonly epsilon: number;
   readonly box: Box;
   /** The nearest point in ball and box to each row (exact, Euclidean). */
   project(points: Tensor): Tensor;
-  /** A random point for each row, uniform in the ball before the box clips it (in an infinite ball: in the box); `random[i]` belongs to row `i`. */
-  sample(random: readonly Stream[]): Tensor;
+  /**
+   * A random point for each of these rows (all by default), uniform in the ball before the box clips it (in an infinite ball: in the box);
+   * `random[k]` draws the one for row `of[k]`.
+   */
+  sample(random: readonly Stream[], of?: readonly number[]): Tensor;
   /**
    * One step of steepest ascent, from points in ball and box: the move of length `share * epsilon` that stays in the box and gains
    * most along the gradient, projected back. A row whose gradient is zero does not move. `share` is one for all, or one per row.
@@ -25,6 +30,8 @@ export interface Ball {
   step(points: Tensor, gradient: Tensor, share: number | ArrayLike<number>): Tensor;
   /** Whether a point lies in the box and in the ball around this row, by the published tolerance (`within`). */
   contains(point: Float32Array, row: number): boolean;
+  /** How far a point is from this row, in the norm, in float64. */
+  distance(point: Float32Array, row: number): number;
 }
 
 /**
@@ -49,17 +56,23 @@ export function ball(
   };
 
   return {
+    centre,
     norm,
     epsilon,
     box,
     project: (points) => moved(points, (data, _, from, to) => project(data, from, to)),
-    sample: (random) =>
-      moved(centre, (data, i, from, to) => {
+    sample: (random, of = Array.from({ length: rows(centre) }, (_, i) => i)) => {
+      const data = centre.data.slice();
+      of.forEach((i, k) => {
+        if (finished(i)) return;
+        const [from, to] = [i * size, (i + 1) * size];
         if (epsilon === Infinity) {
-          for (let j = from; j < to; j++) data[j] = box[0] + (box[1] - box[0]) * random[i]!.uniform();
-        } else sample(data, random[i]!, from, to);
+          for (let j = from; j < to; j++) data[j] = box[0] + (box[1] - box[0]) * random[k]!.uniform();
+        } else sample(data, random[k]!, from, to);
         project(data, from, to);
-      }),
+      });
+      return take(like(centre, data), of);
+    },
     step: (points, gradient, share) =>
       moved(points, (data, i, from, to) => {
         const own = typeof share === 'number' ? share : share[i]!;
@@ -68,5 +81,6 @@ export function ball(
     contains: (point, i) =>
       point.every((value) => value >= box[0] && value <= box[1]) &&
       within(distance(point, row(centre, i), norm), epsilon),
+    distance: (point, i) => distance(point, row(centre, i), norm),
   };
 }
