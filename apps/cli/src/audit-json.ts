@@ -4,8 +4,11 @@ const share = z.number().min(0).max(1);
 const interval = z
   .tuple([share, share])
   .describe('two-sided 95% Clopper-Pearson interval of robustAccuracy: the error of sampling only');
-const norm = z.enum(['l1', 'l2', 'linf']);
-const epsilon = z.number().min(0).describe('radius of the ball, in the units of x');
+const norm = z.enum(['l0', 'l1', 'l2', 'linf']);
+const epsilon = z
+  .number()
+  .min(0)
+  .describe('radius of the ball, in the units of x; in l0 how many entries may change');
 const robustAccuracy = share
   .nullable()
   .describe('classified correctly and not broken, of all samples; targeted: of those that were tried');

@@ -119,8 +119,14 @@ const highest = (all: readonly Access[]): Access => all.reduce((a, b) => (allows
 /** Below this share of the box a radius was hardly meant. */
 const TINY = 1e-3;
 
-function noticesOf({ epsilons, bounds: [lo, hi] }: AuditRequest): string[] {
+function noticesOf({ norm, epsilons, bounds: [lo, hi] }: AuditRequest): string[] {
   const largest = epsilons.at(-1)!;
+  if (norm === 'l0') {
+    const none = largest.value > 0 && largest.value < 1;
+    return none
+      ? [`epsilon ${largest.text} allows no change: in l0 it counts the numbers of x that may change.`]
+      : [];
+  }
   if (largest.value === 0 || largest.value >= TINY * (hi - lo)) return [];
   return [`epsilon ${largest.text} is tiny beside the box [${lo}, ${hi}]: epsilon is in the units of x.`];
 }

@@ -40,7 +40,7 @@ export function createProgram(version: string, terminal: Terminal): Command {
     .argument('<model>', 'model file, such as model.onnx')
     .option('--data <path>', 'labelled samples: an .npz file with x and y, or a folder of images')
     .option('--epsilon <list>', 'radii of the ball, in the units of x: 2/255,8/255')
-    .option('--norm <norm>', 'how the perturbation is measured: l1, l2 or linf', 'linf')
+    .option('--norm <norm>', 'how the perturbation is measured: linf, l2, l1 or l0', 'linf')
     .option('--attack <list>', 'attacks by short name or package (default: all installed that fit)')
     .option('--metric <list>', 'more metrics over the rows, by short name or package: security-curve')
     .option(

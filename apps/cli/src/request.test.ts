@@ -84,7 +84,7 @@ describe('refuses', () => {
     [{ epsilon: '1/2/3' }, "Unexpected '1/2/3' at --epsilon"],
     [{ epsilon: 'eight' }, "Unexpected 'eight' at --epsilon"],
     [{ epsilon: 'Infinity' }, "Unexpected 'Infinity' at --epsilon"],
-    [{ norm: 'l3' }, "Unexpected 'l3' at --norm, expected l1, l2 or linf."],
+    [{ norm: 'l3' }, "Unexpected 'l3' at --norm, expected linf, l2, l1 or l0."],
     [{ attack: 'pgd,,fgsm' }, "Unexpected 'pgd,,fgsm' at --attack"],
     [{ limit: '0' }, "Unexpected '0' at --limit, expected a whole number from 1 upwards."],
     [{ limit: '1.5' }, "Unexpected '1.5' at --limit"],

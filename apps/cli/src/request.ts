@@ -92,8 +92,8 @@ function parseBatchSize(text: string, flag: string): number | 'auto' {
 
 /** One of the norms. */
 export function parseNorm(text: string, flag: string): BallNorm {
-  if (text === 'l1' || text === 'l2' || text === 'linf') return text;
-  throw wrong(text, flag, 'l1, l2 or linf', 'Pass one of these norms.');
+  if (text === 'l0' || text === 'l1' || text === 'l2' || text === 'linf') return text;
+  throw wrong(text, flag, 'linf, l2, l1 or l0', 'Pass one of these norms.');
 }
 
 /** The smallest and the largest value of an input. */

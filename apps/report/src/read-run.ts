@@ -10,7 +10,7 @@ const plan = z.looseObject({
     goal: z.looseObject({ kind: z.enum(['untargeted', 'targeted']) }),
     access: z.enum(['gradients', 'scores', 'labels', 'none']),
     confidence: z.number(),
-    norm: z.enum(['l1', 'l2', 'linf']),
+    norm: z.enum(['l0', 'l1', 'l2', 'linf']),
     epsilons: z.array(z.number().min(0)).min(1),
     box: z.tuple([z.number(), z.number()]),
     queries: z.int().nullable(),
@@ -24,7 +24,7 @@ const length = z.number().min(0);
 const row = z.looseObject({
   sample: z.union([z.int(), z.string()]),
   attack: z.string(),
-  norm: z.enum(['l1', 'l2', 'linf']),
+  norm: z.enum(['l0', 'l1', 'l2', 'linf']),
   epsilon: length,
   label: z.int(),
   target: z.int().nullable(),

@@ -12,7 +12,7 @@ export interface ThreatModel {
   /** The most that the attacker may ask the model for. */
   readonly access: Access;
   readonly norm: BallNorm;
-  /** Radii of the ball, ascending, in the units of the samples. */
+  /** Radii of the ball, ascending, in the units of the samples; in l0, how many numbers of a sample may change. */
   readonly epsilons: readonly number[];
   readonly box: readonly [lo: number, hi: number];
   /** The most queries about each sample, by each attack at each epsilon; null: no limit. */
@@ -48,9 +48,13 @@ export function describeThreat({
       : `wants ${typeof goal.target === 'number' ? `class ${goal.target}` : TARGETS[goal.target]}`;
   const lead = confidence > 0 ? ` by at least ${confidence} in score` : '';
   const radius = epsilons.map((epsilon) => Number(epsilon.toPrecision(6))).join(', ');
+  const change =
+    norm === 'l0'
+      ? `change at most ${radius} of the numbers of each input`
+      : `change each input by at most ${radius} in the ${norm} norm`;
   const limit = queries === null ? '' : `, with at most ${queries.toLocaleString('en')} queries each`;
   return (
-    `The attacker ${KNOWS[access]}, ${aim}${lead}, and may change each input by at most ${radius} in the ${norm} norm, ` +
+    `The attacker ${KNOWS[access]}, ${aim}${lead}, and may ${change}, ` +
     `within [${box.join(', ')}]${limit}.`
   );
 }

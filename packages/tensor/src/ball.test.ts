@@ -12,7 +12,10 @@ const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, v, i) => sum + v * b[i]!, 0);
 const minus = (a: Float32Array, b: Float32Array) => Float64Array.from(a, (v, i) => v - b[i]!);
 
-describe.each<BallNorm>(['linf', 'l2', 'l1'])('the %s ball', (norm) => {
+/** A radius within which D entries have room. */
+const RADIUS: Record<BallNorm, number> = { linf: 0.1, l2: 0.4, l1: 0.4, l0: 3 };
+
+describe.each<BallNorm>(['linf', 'l2', 'l1', 'l0'])('the %s ball', (norm) => {
   const boxes = [
     { box: [0, 1] as const, epsilons: [0, 0.01, 0.3, 2] },
     { box: [0, 255] as const, epsilons: [0, 8, 300] },
@@ -42,13 +45,14 @@ describe.each<BallNorm>(['linf', 'l2', 'l1'])('the %s ball', (norm) => {
 
   it('samples inside, reproducibly, and spreads', () => {
     const centre = batch(Array(D).fill(0.5));
-    const b = ball({ norm, epsilon: 0.2, centre, box: [0, 1] });
+    const epsilon = norm === 'l0' ? 5 : 0.2;
+    const b = ball({ norm, epsilon, centre, box: [0, 1] });
     const draws = Array.from({ length: 200 }, (_, i) => b.sample([stream('s', i)]));
     expect(draws.every((draw) => b.contains(draw.data, 0))).toBe(true);
     expect(b.sample([stream('s', 7)]).data).toEqual(draws[7]!.data);
     const mean = draws.reduce((sum, draw) => sum + distance(draw.data, centre.data, norm), 0) / draws.length;
-    // E[radius] of a uniform point: epsilon * d / (d + 1).
-    expect(mean).toBeCloseTo((0.2 * D) / (D + 1), 2);
+    // E[radius] of a uniform point: epsilon * d / (d + 1); in l0 all that may change do.
+    expect(mean).toBeCloseTo(norm === 'l0' ? epsilon : (epsilon * D) / (D + 1), 2);
   });
 
   it('samples some rows as it would among all, and measures from each', () => {
@@ -69,8 +73,7 @@ describe.each<BallNorm>(['linf', 'l2', 'l1'])('the %s ball', (norm) => {
     fc.assert(
       fc.property(values(0, 1), values(-1, 1), fc.integer(), (centre, gradient, seed) => {
         const saturated = batch(centre.map((v, i) => (i % 2 ? Math.round(v) : v)));
-        const epsilon = norm === 'linf' ? 0.1 : 0.4;
-        const b = ball({ norm, epsilon, centre: saturated, box: [0, 1] });
+        const b = ball({ norm, epsilon: RADIUS[norm], centre: saturated, box: [0, 1] });
         const gain = (at: Float32Array) => dot(gradient, minus(at, saturated.data));
         const best = gain(b.step(saturated, batch(gradient), 1).data);
         for (let trial = 0; trial < 20; trial++) {
@@ -81,15 +84,18 @@ describe.each<BallNorm>(['linf', 'l2', 'l1'])('the %s ball', (norm) => {
     );
   });
 
-  it('reaches the closed form of a linear loss: epsilon times the dual norm of the gradient', () => {
+  it('reaches the closed form of a linear loss: epsilon times the dual norm of the gradient, in l0 its largest entries to the edge', () => {
     const gradient = batch(Array.from({ length: D }, (_, i) => Math.sin(i + 1)));
     const centre = batch(Array(D).fill(0));
-    const at = ball({ norm, epsilon: 0.5, centre, box: [-9, 9] }).step(centre, gradient, 1);
+    const epsilon = RADIUS[norm];
+    const at = ball({ norm, epsilon, centre, box: [-9, 9] }).step(centre, gradient, 1);
     const dual = { linf: 'l1', l2: 'l2', l1: 'linf' } as const;
-    expect(dot(gradient.data, at.data)).toBeCloseTo(
-      0.5 * distance(gradient.data, centre.data, dual[norm]),
-      6,
-    );
+    const sizes = [...gradient.data].map(Math.abs).sort((a, b) => b - a);
+    const best =
+      norm === 'l0'
+        ? 9 * (sizes[0]! + sizes[1]! + sizes[2]!)
+        : epsilon * distance(gradient.data, centre.data, dual[norm]);
+    expect(dot(gradient.data, at.data)).toBeCloseTo(best, 6);
   });
 
   it.each([1e-30, 1, 1e30])('steps alike whatever the size of the gradient (%p)', (size) => {
@@ -115,7 +121,7 @@ describe.each<BallNorm>(['linf', 'l2', 'l1'])('the %s ball', (norm) => {
     const gradient = tensor(new Float32Array(2 * D).fill(1), [2, D]);
     const none = ball({ norm, epsilon: 0, centre, box: [0, 1] });
     expect(none.step(centre, gradient, 1).data).toEqual(centre.data);
-    const half = ball({ norm, epsilon: 0.1, centre, box: [0, 1] }, (i) => i === 1);
+    const half = ball({ norm, epsilon: RADIUS[norm], centre, box: [0, 1] }, (i) => i === 1);
     const moved = half.step(centre, gradient, 1);
     expect(row(moved, 0)).not.toEqual(row(centre, 0));
     expect(row(moved, 1)).toEqual(row(centre, 1));
@@ -123,11 +129,11 @@ describe.each<BallNorm>(['linf', 'l2', 'l1'])('the %s ball', (norm) => {
 
   it('refuses what is outside ball or box', () => {
     const centre = batch(Array(D).fill(0.5));
-    const epsilon = 0.1;
-    const b = ball({ norm, epsilon, centre, box: [0, 0.55] });
-    const off = (by: number) => batch([0.5 - by, ...Array(D - 1).fill(0.5)]);
-    expect(b.contains(off(epsilon).data, 0)).toBe(true);
-    expect(b.contains(off(epsilon + 10 * IN_BALL.absolute).data, 0)).toBe(false);
+    const b = ball({ norm, epsilon: norm === 'l0' ? 1 : 0.1, centre, box: [0, 0.55] });
+    const off = (by: number, also = 0) => batch([0.5 - by, 0.5 - also, ...Array(D - 2).fill(0.5)]);
+    expect(b.contains(off(0.1).data, 0)).toBe(true);
+    expect(b.contains(off(0.1, 0.01).data, 0)).toBe(norm === 'linf');
+    expect(b.contains(off(0.1 + 10 * IN_BALL.absolute).data, 0)).toBe(norm === 'l0');
     expect(b.contains(off(-0.06).data, 0)).toBe(false);
   });
 });

@@ -4,7 +4,7 @@ import type { Stream } from './random.js';
 import { like, row, rows, rowSize, take, type Tensor } from './tensor.js';
 
 /** The norms whose balls can be stepped in and projected on. */
-export type BallNorm = 'l1' | 'l2' | 'linf';
+export type BallNorm = 'l0' | 'l1' | 'l2' | 'linf';
 
 /** The smallest and the largest value that an entry may take. */
 export type Box = readonly [lo: number, hi: number];
@@ -25,7 +25,8 @@ export interface Ball {
   sample(random: readonly Stream[], of?: readonly number[]): Tensor;
   /**
    * One step of steepest ascent, from points in ball and box: the move of length `share * epsilon` that stays in the box and gains
-   * most along the gradient, projected back. A row whose gradient is zero does not move. `share` is one for all, or one per row.
+   * most along the gradient, projected back. A row whose gradient is zero does not move. `share` is one for all, or one per row. In l0 the length
+   * counts entries, and any step moves one at the least.
    */
   step(points: Tensor, gradient: Tensor, share: number | ArrayLike<number>): Tensor;
   /** Whether a point lies in the box and in the ball around this row, by the published tolerance (`within`). */

@@ -1,12 +1,13 @@
 import type { BallNorm, Box } from './ball.js';
 import { within } from './norm.js';
 import type { Stream } from './random.js';
+import { sparse } from './sparse.js';
 
 // A lookup of a global costs more than the arithmetic where code runs in a realm of its own, as under jest.
 const { abs, fround, log, max, min, sign, sqrt } = Math;
 
 /** The rows of a batch from entry `from` up to, but without, entry `to`: every function below works on one of them, in place. */
-interface Geometry {
+export interface Geometry {
   /** Moves a row of `points` to the nearest place that is at most `epsilon` from the centre and in the box. */
   project(points: Float32Array, from: number, to: number): void;
   /** Moves a row by the step of length `length` that stays in the box and gains most along `gradient`, then projects it. */
@@ -16,7 +17,7 @@ interface Geometry {
 }
 
 /** A ball around each row: rows of `size` entries, one after another in `centre`. */
-interface Around {
+export interface Around {
   readonly epsilon: number;
   readonly centre: Float32Array;
   readonly size: number;
@@ -25,6 +26,8 @@ interface Around {
 
 /** What differs between norms. These loops run between any two model calls, so they allocate little and call nothing per entry. */
 export const GEOMETRY: Record<BallNorm, (around: Around) => Geometry> = {
+  l0: sparse,
+
   linf({ epsilon, centre, box }) {
     // For each entry the largest value, then the smallest: the place of the one that a gradient of sign bit s pushes to is 2 i + s.
     const edges = new Float32Array(2 * centre.length);

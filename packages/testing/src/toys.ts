@@ -14,7 +14,7 @@ export interface Toy {
 
 /** A toy whose smallest breaking perturbation is known in closed form. */
 export interface LinearToy extends Toy {
-  /** The exact distance of sample `i` from the decision boundary, while the box does not bind. */
+  /** The exact distance of sample `i` from the decision boundary, while the box does not bind (in l0 it does: entries go to its edge). */
   distance(i: number, norm: BallNorm): number;
 }
 
@@ -89,11 +89,28 @@ export function linearToy(settings: { samples?: number; scale?: number; shift?: 
     Math.abs(dot(w, 0, row(x, i)) + bias[0]! - dot(w, inputs, row(x, i)) - bias[1]!);
   const slope = Float64Array.from({ length: inputs }, (_, j) => w[j]! - w[inputs + j]!);
   const dual = { linf: 'l1', l2: 'l2', l1: 'linf' } as const;
+  /** How many entries must go to the edge of the box, the most useful first. */
+  const fewest = (i: number) => {
+    const towards = y[i] === 0 ? -1 : 1;
+    const gains = Array.from(
+      slope,
+      (s, j) => Math.abs(s) * (s * towards > 0 ? 1 - row(x, i)[j]! : row(x, i)[j]!),
+    );
+    gains.sort((a, b) => b - a);
+    let left = lead(i);
+    return 1 + gains.findIndex((gain) => (left -= gain) < 0);
+  };
   const y = Int32Array.from({ length: samples }, (_, i) => {
     const own = row(x, i);
     return dot(w, 0, own) + bias[0]! >= dot(w, inputs, own) + bias[1]! ? 0 : 1;
   });
-  return { model, x, y, box: [0, 1], distance: (i, kind) => lead(i) / norm(slope, dual[kind]) };
+  return {
+    model,
+    x,
+    y,
+    box: [0, 1],
+    distance: (i, kind) => (kind === 'l0' ? fewest(i) : lead(i) / norm(slope, dual[kind])),
+  };
 }
 
 /** A two-layer network with curved boundaries between four classes. */

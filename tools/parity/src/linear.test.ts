@@ -4,13 +4,13 @@ import fgsm from '@gauntlet/attack-fgsm';
 import hopSkipJump from '@gauntlet/attack-hop-skip-jump';
 import pgd from '@gauntlet/attack-pgd';
 import type { Term } from '@gauntlet/core';
-import { type BallNorm, norm, row, rows } from '@gauntlet/tensor';
+import { norm, row, rows } from '@gauntlet/tensor';
 import { broken, nearest, open, type Subject } from './subject.js';
 
 const DUAL = { linf: 'l1', l2: 'l2', l1: 'linf' } as const;
 
 /** The exact distance of each sample from the nearest other class: lead / dual norm of the difference of weights. */
-async function distances({ model, x, y }: Subject, kind: BallNorm): Promise<number[]> {
+async function distances({ model, x, y }: Subject, kind: keyof typeof DUAL): Promise<number[]> {
   const scores = await model.scores(x);
   const pick: Term = { op: 'pick', class: 'one' };
   const weights = await Promise.all(
