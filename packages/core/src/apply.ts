@@ -1,21 +1,10 @@
-import {
-  argmax,
-  distance,
-  NORMS,
-  row,
-  rows,
-  rowSize,
-  stream,
-  take,
-  type Tensor,
-  within,
-} from '@gauntlet/tensor';
+import { distance, NORMS, row, rowSize, stream, take, type Tensor, within } from '@gauntlet/tensor';
+import { type Clean, cleanAnswers } from './clean.js';
 import type { Batch } from './dataset.js';
 import { type Evaded, evade } from './evade.js';
 import type { Goal } from './goal.js';
-import { allows, type Model } from './model.js';
 import type { Assembled, Plan, Step } from './plan.js';
-import type { Row, Verdict } from './row.js';
+import { type Row, runOf, type Verdict } from './row.js';
 import type { Pool } from './starts.js';
 import { DRAWS } from './watch.js';
 
@@ -58,7 +47,8 @@ const workOf = ({ threatModel: { epsilons } }: Plan, steps: readonly Step[]): Wo
       : epsilons.map((epsilon) => ({ step, epsilons: [epsilon], name: `${nameOf(step)} ${epsilon}` })),
   );
 
-const nameOf = ({ attack, on }: Step) => (on === undefined ? attack.id : `${attack.id} on ${on}`);
+const nameOf = ({ attack, on }: Step) =>
+  runOf({ attack: attack.id, ...(on !== undefined && { surrogate: on }) });
 
 /** Runs a plan, shard by shard, in a fixed order. */
 export async function* apply(assembled: Assembled, io: Io): AsyncGenerator<Shard> {
@@ -73,7 +63,7 @@ export async function* apply(assembled: Assembled, io: Io): AsyncGenerator<Shard
       .filter(({ key }) => !io.done?.(key));
     if (open.length === 0) continue;
     const batch = await dataset.batch(from, Math.min(from + plan.batchSize, plan.data.samples));
-    const clean = await cleanAnswers(assembled, batch);
+    const clean = await cleanAnswers(model, batch, plan.seed);
     const goal = goalsFor(plan, model.classes, batch, clean.scores);
     for (const one of open) {
       io.signal.throwIfAborted();
@@ -86,37 +76,9 @@ export async function* apply(assembled: Assembled, io: Io): AsyncGenerator<Shard
 const POOL = 256;
 
 async function poolOf(assembled: Assembled): Promise<Pool> {
-  const { plan, dataset } = assembled;
+  const { plan, model, dataset } = assembled;
   const batch = await dataset.batch(0, Math.min(POOL, plan.data.samples));
-  return { x: batch.x, labels: (await cleanAnswers(assembled, batch)).labels };
-}
-
-/** What the system answers to clean samples: where it is random, what it answers most often. */
-interface Clean {
-  readonly labels: Int32Array;
-  readonly scores: Tensor | null;
-  /** Whether a detector turns each away. */
-  readonly rejected: readonly boolean[] | null;
-}
-
-async function cleanAnswers({ plan, model }: Assembled, { ids, x }: Batch): Promise<Clean> {
-  const drawn = model.draw?.({ keys: [plan.seed, 'clean'], ids }) ?? model;
-  const accepted = await drawn.accepts?.(x);
-  const rejected = accepted?.map((passed) => !passed) ?? null;
-  const scores = allows(drawn.access, 'scores') ? await (drawn as Model<'scores'>).scores(x) : null;
-  if (model.draw !== undefined) return { labels: await usual(drawn as Model<'labels'>, x), scores, rejected };
-  const labels = scores === null ? await (drawn as Model<'labels'>).labels(x) : argmax(scores);
-  return { labels, scores, rejected };
-}
-
-/** The answers that a random model gives most often; of equals the first that came. */
-async function usual(model: Model<'labels'>, x: Tensor): Promise<Int32Array> {
-  const counts = Array.from({ length: rows(x) }, () => new Map<number, number>());
-  for (let draw = 0; draw < DRAWS; draw++) {
-    (await model.labels(x)).forEach((label, i) => counts[i]!.set(label, (counts[i]!.get(label) ?? 0) + 1));
-  }
-  const most = (own: ReadonlyMap<number, number>) => [...own].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
-  return Int32Array.from(counts, most);
+  return { x: batch.x, labels: (await cleanAnswers(model, batch, plan.seed)).labels };
 }
 
 /** The class that each sample shall leave, or arrive at. */
@@ -202,6 +164,7 @@ async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<
         queries: k === undefined ? 0 : result!.queries[k]!,
         gradients: k === undefined ? 0 : result!.gradients[k]!,
         seconds: k === undefined ? 0 : seconds,
+        ...(k !== undefined && result!.crafting && { crafting: countsOf(result!.crafting, k) }),
         ...(failure !== undefined && { failure }),
         ...(k !== undefined && model.draw && { votes: votesOf(result!, k, broken) }),
         ...(task.clean.rejected !== null && { rejected: task.clean.rejected[i]! }),
@@ -236,6 +199,11 @@ async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<
     })),
   };
 }
+
+const countsOf = ({ queries, gradients }: NonNullable<Evaded['crafting']>, k: number) => ({
+  queries: queries[k]!,
+  gradients: gradients[k]!,
+});
 
 const votesOf = ({ votes }: Evaded, k: number, broken: boolean) => ({
   reached: broken ? votes.reached[k]! : 0,

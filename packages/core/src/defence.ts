@@ -9,6 +9,9 @@ import type { OptionsOf, Schema } from './schema.js';
  */
 export type Backward = 'exact' | 'identity' | 'substitute' | 'none';
 
+/** Over how many draws of a random preprocessor a gradient is averaged (expectation over transformation, Athalye et al. 2018). */
+export const GRADIENT_DRAWS = 20;
+
 /** What a defence says about itself. */
 export interface DefenceFacts extends PluginFacts {
   readonly cites: readonly string[];

@@ -15,7 +15,6 @@ import {
   type Model,
   type Preprocessor,
   type Schema,
-  thresholdFor,
 } from './index.js';
 
 const anything: Schema = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
@@ -280,14 +279,5 @@ describe('a stack of defences', () => {
       expect(seen).not.toContain('draw');
       expect(seen).not.toContain('accepts');
     });
-  });
-
-  it('has the threshold that a share of clean samples exceeds at most', () => {
-    const values = Float32Array.from({ length: 100 }, (_, i) => i / 100);
-    for (const share of [0, 0.05, 0.5, 1]) {
-      const threshold = thresholdFor(values, share);
-      expect(values.filter((value) => value > threshold).length).toBeLessThanOrEqual(100 * share);
-    }
-    expect(values.filter((value) => value > thresholdFor(values, 0.05))).toHaveLength(5);
   });
 });

@@ -1,12 +1,12 @@
 import { add, like, rows, type Stream, stream, type Tensor } from '@gauntlet/tensor';
-import type {
-  Backward,
-  Detector,
-  DetectorJob,
-  Preprocessor,
-  PreprocessorJob,
-  Wrapper,
-  WrapperJob,
+import {
+  type Detector,
+  type DetectorJob,
+  GRADIENT_DRAWS,
+  type Preprocessor,
+  type PreprocessorJob,
+  type Wrapper,
+  type WrapperJob,
 } from './defence.js';
 import { unexpected } from './errors.js';
 import {
@@ -18,15 +18,13 @@ import {
   type Model,
   type Noise,
 } from './model.js';
+import { isOpen } from './way.js';
 
 /** A defence of a stack, and its options. */
 export type Layer =
   | { readonly defence: Preprocessor; readonly options: unknown }
   | { readonly defence: Wrapper; readonly options: unknown }
   | { readonly defence: Detector; readonly options: unknown; readonly threshold: number };
-
-/** Over how many draws of a random preprocessor a gradient is averaged (expectation over transformation, Athalye et al. 2018). */
-export const GRADIENT_DRAWS = 20;
 
 const NO_NOISE: Noise = { keys: ['undrawn'], ids: [] };
 
@@ -57,7 +55,8 @@ export function defend(
         options: layer.options,
         noise: (of) => source(of)(),
       };
-      return layer.defence.wrap(job as WrapperJob<never>);
+      const wrapped = layer.defence.wrap(job as WrapperJob<never>);
+      return isOpen(layer.defence) ? wrapped : { ...wrapped, access: belowGradients(wrapped) };
     }, model);
   };
   const random = models.some(({ draw }) => draw !== undefined) || stack.some(isRandom);
@@ -67,27 +66,15 @@ export function defend(
 
 const isRandom = ({ defence }: Layer) => defence.kind !== 'detector' && defence.random === true;
 
-/** How gradients pass each defence of a stack, in words. */
-export const describeBackward = ({ defence: { kind, backward } }: Pick<Layer, 'defence'>): string =>
-  kind === 'detector' ? 'attacks do not aim at it' : BACKWARD[backward];
-
-const BACKWARD: Readonly<Record<Backward, string>> = {
-  exact: 'its exact gradient',
-  identity: 'BPDA: as if it were the identity',
-  substitute: 'BPDA: the gradient of a substitute',
-  none: 'no gradient passes it',
-};
-
-/** Whether gradients pass a defence. */
-export const isOpen = ({ defence: { kind, backward } }: Pick<Layer, 'defence'>): boolean =>
-  kind === 'detector' || backward !== 'none';
+const belowGradients = ({ access }: Model<Access>): Access => (access === 'gradients' ? 'scores' : access);
 
 type Guard = Extract<Layer, { readonly threshold: number }>;
 
 /** Streams for the points of a call, as often as they are asked for. */
-type Source = (of: readonly number[]) => () => Stream[];
+export type Source = (of: readonly number[]) => () => Stream[];
 
-function sourceOf({ keys, ids }: Noise, place: number): Source {
+/** The noise of a defence, by its place in the stack. */
+export function sourceOf({ keys, ids }: Noise, place: number): Source {
   const calls = new Map<number, number>();
   return (of) => {
     const own = of.map((sample) => {
@@ -119,7 +106,7 @@ function preprocessed(
         defence.backward === 'identity' ? gradient : defence.pullback!({ ...job(), gradient }),
     };
   };
-  const access = defence.backward === 'none' && model.access === 'gradients' ? 'scores' : model.access;
+  const access = isOpen(defence) ? model.access : belowGradients(model);
   const { accepts } = model;
   return {
     ...factsOf(model),
@@ -166,16 +153,6 @@ function guarded(model: Model<Access>, { defence, options, threshold }: Guard): 
       return passed.map((own, i) => own && inner?.[i] !== false);
     },
   };
-}
-
-/**
- * The threshold that at most a share of clean samples exceeds.
- *
- * @param suspicions of clean samples; at least one.
- */
-export function thresholdFor(suspicions: Float32Array, share: number): number {
-  const sorted = [...suspicions].sort((a, b) => b - a);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
 }
 
 function mustFit(models: readonly Model<Access>[], stack: readonly Layer[]): void {

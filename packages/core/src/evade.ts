@@ -17,7 +17,7 @@ export interface SpaceTask<S extends Space> {
   readonly x: S['centre'];
   /**
    * A model that the attack is run on instead, to the end and without a goal; `model` is asked about what comes back only. What is asked of
-   * it is not counted.
+   * it is counted apart.
    */
   readonly surrogate?: Model<Access, S['centre']>;
   /** Identify the samples' random streams, wherever they stand in a batch. */
@@ -49,6 +49,8 @@ export interface EvasionTask extends Omit<SpaceTask<Ball>, 'space'> {
 export interface Evaded<P extends Points = Tensor> extends Found<P> {
   /** Why nothing could be tried, for the samples of which that is so. */
   readonly failures: ReadonlyMap<number, string>;
+  /** What a surrogate was asked, where there is one. */
+  readonly crafting: Pick<Found, 'queries' | 'gradients'> | null;
 }
 
 /** Runs an attack against its goal: clips, looks at every answer, drops finished samples, restarts, and checks what comes back. */
@@ -68,6 +70,7 @@ export async function evadeIn<S extends Space>(task: SpaceTask<S>): Promise<Evad
   const smallest = attack.finds === 'smallest';
   const active = (i: number) =>
     !(found.reached[i] && !smallest) && found.queries[i]! < budget && !failures.has(i);
+  const crafted = nothingFound(x, clean);
   const anyone = () => found.reached.some((_, i) => active(i));
 
   // The ball of radius 0 is the input alone, which nobody needs to be asked about again.
@@ -80,23 +83,19 @@ export async function evadeIn<S extends Space>(task: SpaceTask<S>): Promise<Evad
     const judge = task.model.draw?.({ ...noise, keys: ['judge', ...noise.keys] });
     const common = { ...task, access, finds, ball: around, active };
     const watched = watch({ ...common, model, ...(judge && { judge }), found, budget });
-    const crafting = task.surrogate && {
-      watched: watch({
-        ...common,
-        model: task.surrogate.draw?.({ ...noise, keys: ['surrogate', ...noise.keys] }) ?? task.surrogate,
-        goal: null,
-        found: nothingFound(x, clean),
-        budget: Infinity,
-      }),
+    const onSurrogate = (surrogate: Model<Access, S['centre']>): Run<S> => {
+      const drawn = surrogate.draw?.({ ...noise, keys: ['surrogate', ...noise.keys] }) ?? surrogate;
+      const free = { found: crafted, budget: Infinity };
+      return { ...run, ...free, watched: watch({ ...common, ...free, model: drawn, goal: null }) };
     };
-    const run = { watched, around, restart, active, found, failures, budget, ...crafting };
-    const candidates = await runOn(task, run);
+    const run = { watched, around, restart, active, found, failures, budget };
+    const candidates = await runOn(task, task.surrogate ? onSurrogate(task.surrogate) : run);
     if (candidates !== null && anyone()) {
       await watched.check(around.project?.(candidates) ?? candidates);
     }
   }
   if (smallest) forgetBeyond(epsilon, found, task);
-  return { ...found, failures };
+  return { ...found, failures, crafting: task.surrogate === undefined ? null : crafted };
 }
 
 /** Lets those go that were found, but farther away than asked for. */

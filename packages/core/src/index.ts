@@ -11,6 +11,14 @@ export {
 export { apply, type Io, type Shard, shardCount } from './apply.js';
 export { defineAttack, type Evasion, type EvasionJob, type Finds } from './attack.js';
 export { type Binder, type Token, token, type Values } from './binder.js';
+export {
+  certifiedShardCount,
+  type CertifiedShard,
+  certify,
+  ownProver,
+  type Prover,
+  proverOf,
+} from './certify.js';
 export { type Channels, channelsOf } from './channels.js';
 export {
   type Batch,
@@ -37,9 +45,10 @@ export {
   type Wrapper,
   type WrapperJob,
 } from './defence.js';
-export { defend, describeBackward, isOpen, type Layer, thresholdFor } from './defend.js';
+export { defend, type Layer } from './defend.js';
 export { type ErrorCode, GauntletError, isGauntletError, unexpected } from './errors.js';
 export { type Evaded, evade, evadeIn, type EvasionTask, maximise, type SpaceTask } from './evade.js';
+export { fitThresholds, thresholdFor } from './fit.js';
 export { type Goal, reachedByScores } from './goal.js';
 export { checkLoss, type Loss, lossAt, type Term } from './loss.js';
 export { type CertificateMetric, defineCertificateMetric, defineMetric, type Metric } from './metric.js';
@@ -58,18 +67,11 @@ export {
   type OpenModel,
   type ScoreModel,
 } from './model.js';
-export {
-  assemble,
-  type Assembled,
-  checkSamples,
-  type Plan,
-  type PlannedDefence,
-  type Step,
-  type Surrogate,
-} from './plan.js';
+export { assemble, type Assembled, checkSamples, type Plan, type PlannedFit, type Step } from './plan.js';
 export { API, asPlugin, type Plugin, type PluginFacts, type Sealed } from './plugin.js';
 export type { Point, Points } from './points.js';
-export { type Row, type Verdict, WORST_CASE, worstCase } from './row.js';
+export { type Row, runOf, type Verdict, WORST_CASE, worstCase } from './row.js';
+export { type Samples, samplesOf, setApart } from './samples.js';
 export { optionFacts, type OptionFact, type OptionsOf, parseOptions, type Schema } from './schema.js';
 export type { Space } from './space.js';
 export type { Pool } from './starts.js';
@@ -90,3 +92,4 @@ export {
   type TrainingBatch,
   type TrainingJob,
 } from './training.js';
+export { describeBackward, describeWay, isOpen, OPEN, type PlannedDefence, UNDEFENDED } from './way.js';

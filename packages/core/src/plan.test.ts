@@ -1,5 +1,4 @@
-import { tensor } from '@gauntlet/tensor';
-import { curvedToy, linearToy, type Toy } from '@gauntlet/testing';
+import { curvedToy, datasetOf, linearToy, type Toy } from '@gauntlet/testing';
 import {
   apply,
   assemble,
@@ -71,21 +70,6 @@ const walk = defineAttack({
   },
 });
 
-const dataOf = (toy: Toy, y = toy.y, x = toy.x): Dataset => ({
-  name: 'toy.npz',
-  fingerprint: 'f',
-  samples: y.length,
-  shape: x.shape.slice(1),
-  batch: async (from, to) => {
-    const size = x.data.length / y.length;
-    return {
-      ids: Array.from({ length: to - from }, (_, i) => from + i),
-      x: tensor(x.data.slice(from * size, to * size), [to - from, ...x.shape.slice(1)]),
-      y: y.slice(from, to),
-    };
-  },
-});
-
 const threat: ThreatModel = {
   goal: { kind: 'untargeted' },
   confidence: 0,
@@ -107,7 +91,7 @@ const planFor = (dataset: Dataset, more: Partial<Plan> = {}): Plan => ({
   ...more,
 });
 
-const assembled = (toy: Toy, more: Partial<Plan> = {}, dataset = dataOf(toy)) =>
+const assembled = (toy: Toy, more: Partial<Plan> = {}, dataset = datasetOf(toy)) =>
   assemble(planFor(dataset, more), {
     model: toy.model,
     dataset,
@@ -178,7 +162,7 @@ describe('assemble', () => {
 
   it('refuses data of another shape', async () => {
     const toy = linearToy();
-    const dataset = { ...dataOf(toy), shape: [4, 5] };
+    const dataset = { ...datasetOf(toy), shape: [4, 5] };
     await expect(assembled(toy, {}, dataset)).rejects.toThrow(
       'Unexpected samples of shape [4,5] at toy.npz, expected [20], as linear toy takes.',
     );
@@ -191,17 +175,17 @@ describe('checkSamples', () => {
   it.each([
     [
       'a NaN',
-      dataOf(toy, toy.y, changed(345, NaN)),
+      datasetOf({ ...toy, x: changed(345, NaN) }),
       'Unexpected NaN at sample 17 of toy.npz, expected numbers from 0 to 1.',
     ],
     [
       'a value outside',
-      dataOf(toy, toy.y, changed(0, 17)),
+      datasetOf({ ...toy, x: changed(0, 17) }),
       'Unexpected value 17 at sample 0 of toy.npz, expected numbers from 0 to 1. Say what values inputs may take with --bounds LO,HI.',
     ],
     [
       'a label that is none',
-      dataOf(toy, toy.y.with(19, 2)),
+      datasetOf({ ...toy, y: toy.y.with(19, 2) }),
       'Unexpected label 2 at sample 19 of toy.npz, expected a class from 0 to 1',
     ],
   ])('refuses %s', async (_, dataset, message) => {

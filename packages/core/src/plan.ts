@@ -1,11 +1,12 @@
 import type { Evasion } from './attack.js';
 import { checkShapes, checkValues, isClass } from './check-data.js';
 import type { Dataset } from './dataset.js';
-import type { Backward } from './defence.js';
+import type { Prover } from './certify.js';
 import { GauntletError, isGauntletError, unexpected } from './errors.js';
 import { type Access, allows, type Model } from './model.js';
 import { parseOptions } from './schema.js';
 import type { ThreatModel } from './threat.js';
+import { isPart, OPEN, type PlannedDefence } from './way.js';
 
 /** What to run, as printable data: two equal plans on the same files give the same rows. */
 export interface Plan {
@@ -14,52 +15,54 @@ export interface Plan {
   readonly threatModel: ThreatModel;
   /** What stands before the model, by id, with the options that differ from their defaults: the first sees inputs first. */
   readonly defences?: readonly PlannedDefence[];
+  /** The clean samples by which the thresholds of detectors were fitted: none of those that are attacked. */
+  readonly fit?: PlannedFit;
+  /** Other models, that attacks may be run on instead. */
+  readonly surrogates?: readonly { readonly name: string; readonly sha256: string }[];
   /** Attacks by id, with the options that differ from their defaults. */
   readonly attacks: readonly PlannedAttack[];
+  /** Proofs about the system under test, by id, with the options that differ from their defaults. */
+  readonly certifiers?: readonly Omit<PlannedAttack, 'on'>[];
   readonly restarts: number;
   readonly batchSize: number;
   readonly seed: number;
 }
 
-/** A defence of a plan. */
-export interface PlannedDefence {
-  readonly use: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly backward: Backward;
-  /** Above which suspicion a detector turns inputs away. */
-  readonly threshold?: number;
-  /** Hashes of the models beside the first, of a defence that takes several. */
-  readonly members?: readonly string[];
+/** What thresholds are fitted by. */
+export interface PlannedFit {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly samples: number;
+  /** The share of clean samples that each detector may turn away. */
+  readonly falseRejections: number;
 }
 
 /** An attack of a plan. */
 export interface PlannedAttack {
   readonly use: string;
   readonly options: Readonly<Record<string, unknown>>;
-  /** What it is run on, where that is not the system under test; its last points are then tried on that. */
-  readonly on?: Surrogate;
+  /** What it is run on, where that is not the system under test: a part of it, or another model. Its last points are then tried on that. */
+  readonly on?: string;
 }
-
-/**
- * A part of the system under test that gradients pass: the model without its defences, or with those of them that let gradients through.
- */
-export type Surrogate = 'undefended' | 'open';
 
 /** A plan that was checked against what it will run on. */
 export interface Assembled {
   readonly plan: Plan;
   /** The system under test. */
   readonly model: Model<Access>;
-  readonly surrogates?: Readonly<Partial<Record<Surrogate, Model<Access>>>>;
+  /** What attacks may be run on instead, by name: parts of the system, and other models. */
+  readonly surrogates?: Readonly<Record<string, Model<Access>>>;
   readonly dataset: Dataset;
   readonly steps: readonly Step[];
+  /** What proves things about the system under test. */
+  readonly provers?: readonly Prover[];
 }
 
 /** One attack of a plan, with all its options. */
 export interface Step {
   readonly attack: Evasion;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly on?: Surrogate;
+  readonly on?: string;
 }
 
 /**
@@ -70,19 +73,28 @@ export interface Step {
  */
 export async function assemble(
   plan: Plan,
-  parts: Pick<Assembled, 'model' | 'dataset' | 'surrogates'> & {
+  parts: Pick<Assembled, 'model' | 'dataset' | 'surrogates' | 'provers'> & {
     attack: (id: string) => Evasion | undefined;
   },
 ): Promise<Assembled> {
-  const { model, dataset } = parts;
+  const { model, dataset, surrogates = {}, provers = [] } = parts;
   const steps = plan.attacks.map(async ({ use, options, on }): Promise<Step> => {
     const attack = parts.attack(use);
     if (attack === undefined) throw notInstalled(use);
-    mustFit(attack, plan.threatModel, (on && parts.surrogates?.[on]) ?? model);
+    mustWork(attack, plan.threatModel);
+    if (on === undefined || isPart(on)) mustBeAllowed(attack, plan.threatModel);
+    mustOffer(on === undefined ? model : surrogateFor(attack, on, surrogates), attack);
     const all = (await parseOptions(attack.options, options, use)) as Step['options'];
     return { attack, options: all, ...(on && { on }) };
   });
-  const checks = [checkThreat(plan.threatModel, model), checkShapes(model, dataset), ...steps];
+  const checks = [
+    checkThreat(plan.threatModel, model),
+    checkShapes(model, dataset),
+    checkSteps(plan),
+    ...Object.entries(surrogates).map(([name, one]) => checkSurrogate(name, one, model)),
+    ...provers.map((prover) => checkProver(prover, plan.threatModel)),
+    ...steps,
+  ];
   const problems = (await Promise.allSettled(checks)).flatMap((check) =>
     check.status === 'rejected' ? [check.reason as unknown] : [],
   );
@@ -92,8 +104,7 @@ export async function assemble(
   if (problems.length > 1) {
     throw new GauntletError('input', problems.map((problem) => (problem as Error).message).join('\n'));
   }
-  const surrogates = parts.surrogates && { surrogates: parts.surrogates };
-  return { plan, model, ...surrogates, dataset, steps: await Promise.all(steps) };
+  return { plan, model, surrogates, dataset, steps: await Promise.all(steps), provers };
 }
 
 const notInstalled = (id: string) =>
@@ -104,32 +115,87 @@ const notInstalled = (id: string) =>
     remedy: 'Install its package.',
   });
 
-function mustFit({ id, access, norms }: Evasion, threat: ThreatModel, model: Model<Access>): void {
-  if (!norms.includes(threat.norm)) {
+function mustWork({ id, norms }: Pick<Evasion, 'id' | 'norms'>, { norm }: ThreatModel): void {
+  if (norms.includes(norm)) return;
+  throw unexpected({
+    found: `norm ${norm}`,
+    at: id,
+    expected: norms.join(' or '),
+    remedy: 'Choose one of these norms, or another plugin.',
+  });
+}
+
+function mustBeAllowed({ id, access }: Evasion, threat: ThreatModel): void {
+  if (allows(threat.access, access)) return;
+  throw unexpected({
+    found: `attack that needs ${access}`,
+    at: id,
+    expected: `at most ${threat.access}, as the threat model says`,
+    remedy: 'Raise the access of the threat model, or choose another attack.',
+  });
+}
+
+function mustOffer(model: Model<Access>, { id, access }: Evasion): void {
+  if (allows(model.access, access)) return;
+  throw unexpected({
+    found: `model that offers ${model.access}`,
+    at: model.name,
+    expected: `${access}, which ${id} needs`,
+    remedy: 'Choose an attack that needs less.',
+    code: 'unsupported',
+  });
+}
+
+/** The model that an attack is run on instead of the system under test. */
+function surrogateFor(
+  { id, finds }: Evasion,
+  on: string,
+  surrogates: NonNullable<Assembled['surrogates']>,
+): Model<Access> {
+  if (finds === 'smallest') {
     throw unexpected({
-      found: `norm ${threat.norm}`,
-      at: id,
-      expected: norms.join(' or '),
-      remedy: 'Choose one of these norms, or another attack.',
-    });
-  }
-  if (!allows(threat.access, access)) {
-    throw unexpected({
-      found: `attack that needs ${access}`,
-      at: id,
-      expected: `at most ${threat.access}, as the threat model says`,
-      remedy: 'Raise the access of the threat model, or choose another attack.',
-    });
-  }
-  if (!allows(model.access, access)) {
-    throw unexpected({
-      found: `model that offers ${model.access}`,
-      at: model.name,
-      expected: `${access}, which ${id} needs`,
-      remedy: 'Choose an attack that needs less.',
+      found: 'attack that finds the smallest perturbation',
+      at: `${id} on ${on}`,
+      expected: 'one that uses its budget up: what just breaks one model seldom breaks another',
+      remedy: 'Choose another attack, such as attack/pgd.',
       code: 'unsupported',
     });
   }
+  const found = surrogates[on];
+  if (found !== undefined) return found;
+  throw unexpected({
+    found: `surrogate '${on}'`,
+    at: id,
+    expected: `one that takes part (${Object.keys(surrogates).join(', ') || 'none'})`,
+    remedy: 'Name one of these.',
+  });
+}
+
+async function checkSurrogate(name: string, surrogate: Model<Access>, model: Model<Access>): Promise<void> {
+  const facts = ({ input: { shape, bounds }, classes }: Model<Access>) =>
+    `[${shape}] in [${bounds}], ${classes} classes`;
+  if (facts(surrogate) === facts(model)) return;
+  throw unexpected({
+    found: `model of ${facts(surrogate)}`,
+    at: name,
+    expected: `${facts(model)}, as ${model.name}`,
+    remedy: 'Name a surrogate of the same kind.',
+  });
+}
+
+const checkProver = async ({ id, norms }: Prover, threat: ThreatModel): Promise<void> =>
+  mustWork({ id, norms }, threat);
+
+/** A defended model is not judged by what was crafted without its defences alone. */
+async function checkSteps({ defences = [], attacks }: Plan): Promise<void> {
+  if (defences.length === 0 || attacks.length === 0) return;
+  if (attacks.some(({ on }) => on === undefined || on === OPEN)) return;
+  throw unexpected({
+    found: 'nothing but attacks that are crafted on other models',
+    at: 'the plan',
+    expected: 'one beside them that is aimed at the defended model',
+    remedy: 'Add an attack that the defences let through, such as attack/square, which needs no gradients.',
+  });
 }
 
 async function checkThreat({ epsilons, goal }: ThreatModel, model: Model<Access>): Promise<void> {

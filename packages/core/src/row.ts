@@ -45,6 +45,8 @@ export interface Row {
   readonly seed: number;
   /** What it was crafted on, where that is not the system under test: another model, or a part of the system (`undefended`, `open`). */
   readonly surrogate?: string;
+  /** What that was asked, which `queries` and `gradients` do not count. */
+  readonly crafting?: { readonly queries: number; readonly gradients: number };
   /** Of a random model: in how many of so many fresh draws the returned input reached the goal, and how many draws were made in all. */
   readonly votes?: { readonly reached: number; readonly of: number; readonly spent: number };
   /** Whether a detector turns the clean input away. */
@@ -52,6 +54,10 @@ export interface Row {
   /** Why a sample that held could not be attacked. */
   readonly failure?: string;
 }
+
+/** An attack by the name that tells its runs apart: its id, and what it was crafted on. */
+export const runOf = ({ attack, surrogate }: Pick<Row, 'attack' | 'surrogate'>): string =>
+  surrogate === undefined ? attack : `${attack} on ${surrogate}`;
 
 /** The name under which the worst case over all attacks is listed. */
 export const WORST_CASE = 'worst case';

@@ -32,22 +32,61 @@ export async function split(
   count: number,
   seed: number,
 ): Promise<{ readonly learn: Samples; readonly heldOut: Samples }> {
-  if (count < 1 || count >= dataset.samples) {
+  const { kept, heldOut } = cut(dataset, count, seed);
+  const all = await reader(dataset);
+  return { learn: part(all, kept), heldOut: part(all, heldOut) };
+}
+
+/**
+ * The same cut, for an audit: samples that are attacked, in the order in which they lie, and `count` that are set apart.
+ *
+ * @throws GauntletError `input` when nothing would be left of either.
+ */
+export async function setApart(
+  dataset: Dataset,
+  count: number,
+  seed: number,
+): Promise<{ readonly attacked: Dataset; readonly apart: Samples }> {
+  const { kept, heldOut } = cut(dataset, count, seed);
+  const order = [...kept].sort((a, b) => a - b);
+  const all = await reader(dataset);
+  const { name, fingerprint, shape } = dataset;
+  return {
+    attacked: {
+      name,
+      fingerprint,
+      shape,
+      samples: order.length,
+      batch: (from, to) => all(order.slice(from, to)),
+    },
+    apart: part(all, heldOut),
+  };
+}
+
+/** The places of `count` samples at random, and those of the others. */
+function cut({ samples, name }: Dataset, count: number, seed: number) {
+  if (count < 1 || count >= samples) {
     throw unexpected({
-      found: `${count} of ${dataset.samples} samples held out`,
-      at: dataset.name,
+      found: `${count} of ${samples} samples held out`,
+      at: name,
       expected: 'at least one, and fewer than there are',
       remedy: 'Hold out another number, or pass more data.',
     });
   }
-  const order = shuffled(dataset.samples, seed, 'held out');
-  const all = await reader(dataset);
-  const part = (own: readonly number[]): Samples => ({
-    samples: own.length,
-    at: (places) => all(places.map((place) => own[place]!)),
-  });
-  return { learn: part(order.slice(count)), heldOut: part(order.slice(0, count)) };
+  const order = shuffled(samples, seed, 'held out');
+  return { kept: order.slice(count), heldOut: order.slice(0, count) };
 }
+
+const part = (all: Samples['at'], own: readonly number[]): Samples => ({
+  samples: own.length,
+  at: (places) => all(places.map((place) => own[place]!)),
+});
+
+/** All samples of a data set, by place. */
+export const samplesOf = async (dataset: Dataset): Promise<Samples> => ({
+  samples: dataset.samples,
+  at: await reader(dataset),
+});
 
 /** Reads samples in any order: from memory, or one by one. */
 async function reader(dataset: Dataset): Promise<Samples['at']> {

@@ -15,6 +15,8 @@ export interface ThreatModel {
   /** Radii of the ball, ascending, in the units of the samples; in l0, how many numbers of a sample may change. */
   readonly epsilons: readonly number[];
   readonly box: readonly [lo: number, hi: number];
+  /** Names of other models that the attacker has. */
+  readonly surrogates?: readonly string[];
   /** The most queries about each sample, by each attack at each epsilon; null: no limit. */
   readonly queries: number | null;
 }
@@ -40,6 +42,7 @@ export function describeThreat({
   norm,
   epsilons,
   box,
+  surrogates = [],
   queries,
 }: ThreatModel): string {
   const aim =
@@ -53,8 +56,9 @@ export function describeThreat({
       ? `change at most ${radius} of the numbers of each input`
       : `change each input by at most ${radius} in the ${norm} norm`;
   const limit = queries === null ? '' : `, with at most ${queries.toLocaleString('en')} queries each`;
+  const has = surrogates.length === 0 ? '' : `, has ${surrogates.join(', ')} to craft on`;
   return (
-    `The attacker ${KNOWS[access]}, ${aim}${lead}, and may ${change}, ` +
+    `The attacker ${KNOWS[access]}${has}, ${aim}${lead}, and may ${change}, ` +
     `within [${box.join(', ')}]${limit}.`
   );
 }

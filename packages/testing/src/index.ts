@@ -6,7 +6,7 @@ export { detectorChecks, type DetectorSubject, testDetector } from './detector.j
 export { madeRow, metricChecks, testMetric } from './metric.js';
 export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';
 export { type Runner } from './runner.js';
-export { curvedToy, imageToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
+export { curvedToy, datasetOf, imageToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
 export { trainableToy, type TrainableToy } from './trainable.js';
 export { testTraining, trainingChecks } from './training.js';
 export { testWrapper, wrapperChecks, type WrapperSubject } from './wrapper.js';

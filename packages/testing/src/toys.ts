@@ -1,6 +1,17 @@
-import type { GradientModel, Loss } from '@gauntlet/core';
+import type { Dataset, GradientModel, Loss } from '@gauntlet/core';
 import { evaluateLoss } from '@gauntlet/kit';
-import { argmax, type BallNorm, like, norm, row, rows, stream, type Tensor, tensor } from '@gauntlet/tensor';
+import {
+  argmax,
+  type BallNorm,
+  like,
+  norm,
+  row,
+  rows,
+  stream,
+  take,
+  type Tensor,
+  tensor,
+} from '@gauntlet/tensor';
 
 const { tanh } = Math;
 
@@ -11,6 +22,18 @@ export interface Toy {
   readonly y: Int32Array;
   readonly box: readonly [number, number];
 }
+
+/** The samples of a toy as a data set. */
+export const datasetOf = ({ x, y }: Pick<Toy, 'x' | 'y'>): Dataset => ({
+  name: 'toy.npz',
+  fingerprint: 'toy',
+  samples: y.length,
+  shape: x.shape.slice(1),
+  batch: async (from, to) => {
+    const ids = Array.from({ length: to - from }, (_, i) => from + i);
+    return { ids, x: take(x, ids), y: y.slice(from, to) };
+  },
+});
 
 /** A toy whose smallest breaking perturbation is known in closed form. */
 export interface LinearToy extends Toy {

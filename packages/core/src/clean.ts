@@ -1,0 +1,33 @@
+import { argmax, rows, type Tensor } from '@gauntlet/tensor';
+import type { Batch } from './dataset.js';
+import { type Access, allows, type Model } from './model.js';
+import { DRAWS } from './watch.js';
+
+/** What the system answers to clean samples: where it is random, what it answers most often. */
+export interface Clean {
+  readonly labels: Int32Array;
+  readonly scores: Tensor | null;
+  /** Whether a detector turns each away. */
+  readonly rejected: readonly boolean[] | null;
+}
+
+/** Asks the system about the clean samples of a batch. Its noise belongs to the seed and to each sample. */
+export async function cleanAnswers(model: Model<Access>, { ids, x }: Batch, seed: number): Promise<Clean> {
+  const drawn = model.draw?.({ keys: [seed, 'clean'], ids }) ?? model;
+  const accepted = await drawn.accepts?.(x);
+  const rejected = accepted?.map((passed) => !passed) ?? null;
+  const scores = allows(drawn.access, 'scores') ? await (drawn as Model<'scores'>).scores(x) : null;
+  if (model.draw !== undefined) return { labels: await usual(drawn as Model<'labels'>, x), scores, rejected };
+  const labels = scores === null ? await (drawn as Model<'labels'>).labels(x) : argmax(scores);
+  return { labels, scores, rejected };
+}
+
+/** The answers that a random model gives most often; of equals the first that came. */
+async function usual(model: Model<'labels'>, x: Tensor): Promise<Int32Array> {
+  const counts = Array.from({ length: rows(x) }, () => new Map<number, number>());
+  for (let draw = 0; draw < DRAWS; draw++) {
+    (await model.labels(x)).forEach((label, i) => counts[i]!.set(label, (counts[i]!.get(label) ?? 0) + 1));
+  }
+  const most = (own: ReadonlyMap<number, number>) => [...own].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+  return Int32Array.from(counts, most);
+}
