@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { pack, published } from './pack.mjs';
 import { lint, problemsOf, typeProblems } from './rules.mjs';
+import { drift, PACKED, packTable } from './sizes.mjs';
 
 const to = mkdtempSync(join(tmpdir(), 'packages-'));
 after(() => rmSync(to, { recursive: true }));
@@ -17,6 +18,8 @@ for (const one of all) {
     it('has types that resolve', async () => assert.deepEqual(await typeProblems(one), []));
   });
 }
+
+it('the table of sizes holds', () => assert.deepEqual(drift(PACKED, packTable(all)), []));
 
 describe('what is wrong is said', () => {
   const sound = all.find(({ name }) => name === '@gauntlet/attack-pgd');
