@@ -38,6 +38,13 @@ export interface ModelFacts<P extends Points = Tensor> {
   draw?(noise: Noise): Model<Access, P>;
   /** Where a detector guards the model: whether it lets each point pass. */
   accepts?(points: P, of?: Of): Promise<boolean[]>;
+  /**
+   * Where it can be bounded: by how much each point's own class leads every class at least, anywhere between two corners; [n, classes],
+   * at most 0 at its own. Rounded outward: neither the exact scores nor those that the model computes are ever below it.
+   *
+   * @throws GauntletError `unsupported` where a part of the model has no bounds.
+   */
+  leastLeads?(lower: P, upper: P, own: Int32Array): Promise<Tensor>;
 }
 
 /**

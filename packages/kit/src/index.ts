@@ -12,6 +12,8 @@ export {
   softCrossEntropy,
   weighted,
 } from './losses.js';
+export { clopperPearson } from './interval.js';
 export { type MeanOf, meanModel, type Part } from './mean-model.js';
+export { normalQuantile } from './normal.js';
 export { type Planes, planesOf } from './planes.js';
 export { softmax } from './softmax.js';

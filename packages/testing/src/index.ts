@@ -2,6 +2,7 @@
 export { adapterChecks, type AdapterSubject, testAdapter } from './adapter.js';
 export { attackChecks, testAttack } from './attack.js';
 export { binderChecks, testBinder } from './binder.js';
+export { certifierChecks, type CertifierSubject, testCertifier } from './certifier.js';
 export { detectorChecks, type DetectorSubject, testDetector } from './detector.js';
 export { madeRow, metricChecks, testMetric } from './metric.js';
 export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';

@@ -41,22 +41,24 @@ export interface LinearToy extends Toy {
   distance(i: number, norm: BallNorm): number;
 }
 
-/** Scores of one sample, and what a derivative by them is by the sample. */
+/** Scores of one sample, what a derivative by them is by the sample, and how much one class leads each at least between two corners. */
 interface Differentiable {
   scores(x: Float32Array): Float64Array;
   pull(x: Float32Array, upstream: Float32Array): Float64Array;
+  leads?(lower: Float32Array, upper: Float32Array, own: number): Float64Array;
 }
 
 /** A gradient model from a function of one sample and its derivative. */
 export function scoreModel(
   facts: { name: string; shape: readonly number[]; classes: number; bounds?: readonly [number, number] },
-  { scores, pull }: Differentiable,
+  { scores, pull, leads }: Differentiable,
 ): GradientModel {
-  const all = (points: Tensor): Tensor => {
+  const each = (points: Tensor, answer: (i: number) => Float64Array): Tensor => {
     const data = new Float32Array(rows(points) * facts.classes);
-    for (let i = 0; i < rows(points); i++) data.set(scores(row(points, i)), i * facts.classes);
+    for (let i = 0; i < rows(points); i++) data.set(answer(i), i * facts.classes);
     return tensor(data, [rows(points), facts.classes]);
   };
+  const all = (points: Tensor) => each(points, (i) => scores(row(points, i)));
   return {
     name: facts.name,
     input: { shape: facts.shape, bounds: facts.bounds ?? [0, 1] },
@@ -73,8 +75,27 @@ export function scoreModel(
       }
       return { scores: given, loss: evaluated.loss, gradient };
     },
+    ...(leads && {
+      leastLeads: async (lower, upper, own) =>
+        each(lower, (i) => leads(row(lower, i), row(upper, i), own[i]!).map(downward)),
+    }),
   };
 }
+
+/** Below what float64 or a rounding to float32 may have added. */
+const downward = (value: number) => value - 1e-6 * (1 + Math.abs(value));
+
+/** The least value of w x + bias between two corners. */
+const least = (
+  w: (j: number) => number,
+  bias: number,
+  lower: ArrayLike<number>,
+  upper: ArrayLike<number>,
+) => {
+  let sum = bias;
+  for (let j = 0; j < lower.length; j++) sum += w(j) * (w(j) > 0 ? lower[j]! : upper[j]!);
+  return sum;
+};
 
 const normals = (n: number, ...keys: (string | number)[]) => {
   const random = stream(...keys);
@@ -105,6 +126,11 @@ export function linearToy(settings: { samples?: number; scale?: number; shift?: 
       scores: (x) => Float64Array.from(bias, (b, k) => scale * (dot(w, k * inputs, x) + b) + shift),
       pull: (x, upstream) =>
         Float64Array.from(x, (_, j) => scale * (upstream[0]! * w[j]! + upstream[1]! * w[inputs + j]!)),
+      leads: (lower, upper, own) =>
+        Float64Array.from(bias, (b, k) => {
+          const apart = (j: number) => scale * (w[own * inputs + j]! - w[k * inputs + j]!);
+          return least(apart, scale * (bias[own]! - b), lower, upper);
+        }),
     },
   );
   const x = spread(samples, inputs, 'linear toy samples');
@@ -165,6 +191,18 @@ export function curvedToy(samples = 40): Toy {
           for (let j = 0; j < hidden; j++) sum += back[j]! * first[j * inputs + i]!;
           return 2 * sum;
         });
+      },
+      // Every hidden unit by itself (interval bounds), the difference of classes as one (Gowal et al. 2018, section 3).
+      leads(lower, upper, own) {
+        const centred = (side: Float32Array) => side.map((value) => 2 * value - 1);
+        const [lo, hi] = [centred(lower), centred(upper)];
+        const unit = (h: number, sign: number, from: Float32Array, to: Float32Array) =>
+          Math.tanh(sign * least((j) => sign * first[h * inputs + j]!, 0, from, to));
+        const below = Float64Array.from({ length: hidden }, (_, h) => unit(h, 1, lo, hi));
+        const above = Float64Array.from({ length: hidden }, (_, h) => unit(h, -1, lo, hi));
+        return Float64Array.from({ length: classes }, (_, k) =>
+          least((h) => second[own * hidden + h]! - second[k * hidden + h]!, 0, below, above),
+        );
       },
     },
   );

@@ -7,6 +7,7 @@ import {
 } from '@gauntlet/core';
 import { meanModel } from '@gauntlet/kit';
 import { like, row, rows, type Stream, type Tensor } from '@gauntlet/tensor';
+import { certifierChecks } from './certifier.js';
 import { wrapperChecks } from './wrapper.js';
 
 const anything: Schema = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
@@ -51,7 +52,22 @@ const after = (change: (model: GradientModel) => Partial<GradientModel>): Wrappe
   },
 });
 
-const BROKEN: Record<keyof typeof wrapperChecks, Wrapper> = {
+/** Claims a certificate for whatever it is asked about. */
+const boastful: Wrapper = {
+  ...sound,
+  certificate: {
+    norms: ['l2'],
+    finds: 'largest',
+    words: () => 'no sentence',
+    certify: async ({ x }) => Array.from({ length: rows(x) }, () => ({ outcome: 'robust', radius: 10 })),
+  },
+};
+
+const BROKEN: Readonly<Record<string, Wrapper>> = {
+  'says what its certificates are worth': boastful,
+  'certifies no farther than the boundary of a linear model': boastful,
+  'certifies no other answer than the model gives': boastful,
+  'certifies nothing that an attack breaks': boastful,
   'says who it is': { ...sound, id: 'wrapper/test' },
   'describes its options and has a default for each': { ...sound, options: unexplained },
   'takes and gives what its models do, and offers no more access': after(() => ({ access: 'gradients' })),
@@ -90,7 +106,14 @@ describe.each(Object.entries(wrapperChecks))('the check "%s"', (name, check) => 
     await check({ defence: sound, options: {} });
   });
 
+  const broken = BROKEN[name];
+  if (broken === undefined) return;
   it('catches a broken one', async () => {
-    await expect(check({ defence: BROKEN[name]!, options: {} })).rejects.toThrow(/^Unexpected /);
+    await expect(check({ defence: broken, options: {} })).rejects.toThrow(/^Unexpected /);
   });
+});
+
+it('has a broken defence for every check but those of proofs, which certifiers fail', () => {
+  const missing = Object.keys(wrapperChecks).filter((name) => BROKEN[name] === undefined);
+  expect(missing.filter((name) => certifierChecks[name] === undefined)).toEqual([]);
 });

@@ -14,6 +14,7 @@ import {
 import { evaluateLoss, logOdds, weighted } from '@gauntlet/kit';
 import { argmax, like, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
 import { factChecks } from './defence-facts.js';
+import { proofChecks } from './proof.js';
 import { ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 import { curvedToy } from './toys.js';
@@ -73,6 +74,7 @@ const LOSSES: Readonly<Record<string, Loss>> = {
 /** What every wrapper must do. Each check throws a sentence when it fails. */
 export const wrapperChecks: Readonly<Record<string, Check>> = {
   ...factChecks,
+  ...proofChecks,
 
   async 'takes and gives what its models do, and offers no more access'(subject) {
     for (const access of ['gradients', 'scores', 'labels'] as const) {

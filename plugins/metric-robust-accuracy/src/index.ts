@@ -1,7 +1,5 @@
 import { defineMetric, type Row } from '@gauntlet/core';
-import { clopperPearson } from './interval.js';
-
-export { clopperPearson } from './interval.js';
+import { clopperPearson } from '@gauntlet/kit';
 
 /** How a model fared over some rows. Null where there is nothing to count. */
 export interface RobustAccuracy {
