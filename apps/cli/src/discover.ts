@@ -25,15 +25,23 @@ const NAMED = new RegExp(`^(?:@gauntlet/|(?:@[^/]+/)?gauntlet-)(${FAMILIES.join(
  */
 export function findPlugins(roots: readonly string[]): readonly Installed[] {
   const found = new Map<string, Installed>();
-  for (const modules of moduleFolders(roots)) {
-    for (const name of packageNames(modules)) {
-      const match = NAMED.exec(name);
-      if (match === null || found.has(name)) continue;
-      const known = readPackage(modules, name);
-      if (known !== null) found.set(name, { ...known, family: match[1]!, short: match[2]! });
-    }
+  for (const known of findPackages(roots, (name) => NAMED.test(name))) {
+    const [, family, short] = NAMED.exec(known.name)!;
+    if (!found.has(known.name)) found.set(known.name, { ...known, family: family!, short: short! });
   }
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Every package of Gauntlet and every plugin that is installed where modules would be looked for from `roots`, nearest first. */
+export const findOurs = (roots: readonly string[]): readonly Package[] =>
+  findPackages(roots, (name) => name.startsWith('@gauntlet/') || NAMED.test(name));
+
+function findPackages(roots: readonly string[], wanted: (name: string) => boolean): readonly Package[] {
+  return moduleFolders(roots).flatMap((modules) =>
+    packageNames(modules)
+      .filter(wanted)
+      .flatMap((name) => readPackage(modules, name) ?? []),
+  );
 }
 
 /** A package by its full name, found where modules would be looked for from `roots`. */
@@ -68,13 +76,18 @@ const packageNames = (modules: string): readonly string[] =>
     name.startsWith('@') ? list(join(modules, name)).map((own) => `${name}/${own}`) : [name],
   );
 
-interface Manifest {
+/** The part of a manifest that is read here. */
+export interface Manifest {
   readonly version?: string;
   readonly main?: string;
   readonly exports?: unknown;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
-const readManifest = (folder: string) =>
+/** The manifest of the package in a folder. */
+export const readManifest = (folder: string) =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 
 function readPackage(modules: string, name: string): Package | null {
@@ -93,15 +106,23 @@ export async function importPackage({ name, folder }: Package): Promise<{ readon
   try {
     return (await import(pathToFileURL(join(folder, entry)).href)) as { readonly default?: unknown };
   } catch (cause) {
-    const missing = /Cannot find package '([^']+)'/.exec(String((cause as Error).message))?.[1];
-    if (missing === undefined) throw cause;
+    const message = String((cause as Error | null)?.message ?? cause);
+    const missing = /Cannot find package '([^']+)'/.exec(message)?.[1];
     throw unexpected(
-      {
-        found: `no package '${missing}'`,
-        at: name,
-        expected: 'everything that it needs',
-        remedy: `Run npm install ${missing}.`,
-      },
+      missing === undefined
+        ? {
+            found: `package that fails when it is imported (${message.split('\n')[0]})`,
+            at: name,
+            expected: 'one that can be imported',
+            remedy: 'Install another version of it, or remove it.',
+            code: 'internal',
+          }
+        : {
+            found: `no package '${missing}'`,
+            at: name,
+            expected: 'everything that it needs',
+            remedy: `Run npm install ${missing}.`,
+          },
       { cause },
     );
   }

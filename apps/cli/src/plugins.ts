@@ -11,6 +11,7 @@ import {
   unexpected,
 } from '@gauntlet/core';
 import { createLab } from '@gauntlet/core/lab';
+import { nearestInCatalogue } from './catalogue.js';
 import {
   findPackage,
   findPlugins,
@@ -40,6 +41,14 @@ export interface Plugins {
   /** The version of each package that was loaded. */
   versions(): Readonly<Record<string, string>>;
 }
+
+const TFJS = '@gauntlet/adapter-tfjs @tensorflow/tfjs-node';
+
+/** What opens the files of an extension: an adapter and what it runs them with. */
+const ADAPTERS: ReadonlyMap<string, string> = new Map([
+  ['.onnx', '@gauntlet/adapter-onnx onnxruntime-node'],
+  ['.json', TFJS],
+]);
 
 /** Where this command is installed. */
 export const HOME = fileURLToPath(new URL('..', import.meta.url));
@@ -110,14 +119,15 @@ export function createPlugins(cwd: string): Plugins {
     async adapter(path) {
       const found = (await opener('adapter', path)) as Adapter | undefined;
       if (found !== undefined) return found;
-      const onnx = extname(path).toLowerCase() === '.onnx';
+      const packages = ADAPTERS.get(extname(path).toLowerCase());
       throw unexpected({
         found: kindOf(path, 'model file'),
         at: path,
         expected: `one that an installed adapter opens (${list(of('adapter').map(({ short }) => short))})`,
-        remedy: onnx
-          ? 'Run npm install @gauntlet/adapter-onnx onnxruntime-node.'
-          : 'Export the model to ONNX, or install an adapter for it.',
+        remedy:
+          packages === undefined
+            ? 'Export the model to ONNX, or install an adapter for it.'
+            : `Run npm install ${packages}.`,
       });
     },
     async adapters(path, engine) {
@@ -130,7 +140,7 @@ export function createPlugins(cwd: string): Plugins {
         found: `engine '${engine}'`,
         at: '--engine',
         expected: `one that opens ${path} (${list(all.map((adapter) => adapter.engine))})`,
-        remedy: engine === 'tf' ? 'Run npm install @gauntlet/adapter-tfjs.' : 'Name one of these.',
+        remedy: engine === 'tf' ? `Run npm install ${TFJS}.` : 'Name one of these.',
       });
     },
     async dataset(path) {
@@ -160,14 +170,20 @@ const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.
 
 function unknownPlugin(family: string, name: string, installed: readonly Installed[]): Error {
   const names = installed.map(({ short }) => short);
-  const meant = nearest(name, names);
-  const named = /^[\w-]+$/.test(name) ? `such as @gauntlet/${family}-${name}` : name;
-  const install = `nstall the package that provides it, ${named}.`;
+  const remedy = () => {
+    const meant = nearest(name, names);
+    const known = nearestInCatalogue(family, name);
+    if (known === `@gauntlet/${family}-${name}`) return `Run npm install ${known}.`;
+    if (meant !== undefined)
+      return `Did you mean ${meant}? gauntlet plugins search lists what could be installed.`;
+    if (known !== undefined) return `Did you mean ${known}? Run npm install ${known}.`;
+    return 'Install the package that provides it; gauntlet plugins search lists those that exist.';
+  };
   return unexpected({
     found: `${family} '${name}'`,
     at: `--${family}`,
     expected: `an installed one (${list(names)})`,
-    remedy: meant === undefined ? `I${install}` : `Did you mean ${meant}? Otherwise i${install}`,
+    remedy: remedy(),
   });
 }
 

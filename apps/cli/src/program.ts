@@ -6,7 +6,8 @@ import type { Terminal } from './terminal.js';
 const EXIT_CODES = `
 Exit codes:
   0    the command did what it was asked
-  2    bad input: the message says what was found, what was expected and what to do
+  2    bad input: the message says what was found, what was expected and what to do;
+       or doctor found a problem
   70   a defect in Gauntlet or in a plugin
   130  interrupted; run the same command with the same --out to go on`;
 
@@ -180,7 +181,7 @@ export function createProgram(version: string, terminal: Terminal): Command {
       await report(folder, out, terminal);
     });
 
-  program
+  const plugins = program
     .command('plugins')
     .description('list the installed plugins with kind, access, norms and version')
     .option('--options', 'with the options that --set knows')
@@ -189,6 +190,31 @@ export function createProgram(version: string, terminal: Terminal): Command {
     .action(async ({ json = false, options = false }: { json?: boolean; options?: boolean }) => {
       const { listPlugins } = await import('./commands/plugins.js');
       await listPlugins({ json, options }, terminal);
+    });
+  plugins
+    .command('search')
+    .description('list the plugins that exist, installed or not')
+    .argument('[words...]', 'words that must all occur in what is known of a plugin: labels l2')
+    .option('--offline', 'do not ask the npm registry for plugins of others')
+    .option('--json', 'print the list as JSON')
+    .option('--verbose', 'print the stack trace of an error')
+    .action(async (words: string[], _, command: Command) => {
+      const { json = false, offline = false } = command.optsWithGlobals<{
+        json?: boolean;
+        offline?: boolean;
+      }>();
+      const { searchPlugins } = await import('./commands/search.js');
+      await searchPlugins(words, { json, offline }, terminal);
+    });
+
+  program
+    .command('doctor')
+    .description('say what is wrong with this installation, and what to do')
+    .option('--json', 'print what was found as JSON')
+    .option('--verbose', 'print the stack trace of an error')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const { doctor } = await import('./commands/doctor.js');
+      await doctor({ json, version }, terminal);
     });
   return program;
 }

@@ -4,6 +4,7 @@ import { gradientFile } from './gradient-file.js';
 import { convert } from './convert.js';
 import { openOnnx } from './open.js';
 import { isLayersModel } from './read.js';
+import { runtimeFacts } from './runtime-facts.js';
 import { trainOnnx } from './trainable.js';
 
 export { gradientFile, type OnnxGradientSettings } from './gradient-file.js';
@@ -23,6 +24,7 @@ export default defineAdapter({
   opens: (path) => path.toLowerCase().endsWith('.onnx') || isLayersModel(path),
   open: openOnnx,
   train: trainOnnx,
+  runtime: runtimeFacts,
   gradientFile,
   convert,
 });

@@ -1,6 +1,7 @@
 /** Models of TensorFlow.js, run, differentiated and trained by tfjs. */
 import { defineAdapter } from '@gauntlet/core';
 import { openTfjs } from './open.js';
+import { tfFacts } from './runtime.js';
 import { trainTfjs } from './train.js';
 
 export { openTfjs, type OpenTfjsSettings } from './open.js';
@@ -15,4 +16,5 @@ export default defineAdapter({
   opens: (path) => path.toLowerCase().endsWith('.json'),
   open: openTfjs,
   train: trainTfjs,
+  runtime: tfFacts,
 });

@@ -1,4 +1,4 @@
-import { findTf } from './runtime.js';
+import { findTf, tfFacts } from './runtime.js';
 
 const GPU = '@tensorflow/tfjs-node-gpu';
 const NATIVE = '@tensorflow/tfjs-node';
@@ -76,4 +76,27 @@ it.each([
   ],
 ] as const)('says what to install where there is %s', async (_, packages, sentence) => {
   await expect(findTf(installed(packages).load)).rejects.toThrow(sentence);
+});
+
+describe('what is said of it', () => {
+  it('is name, version and what slows it down, once it has computed something', async () => {
+    const load = (name: string) => (name === PLAIN ? import('@tensorflow/tfjs') : Promise.reject(missing()));
+    expect(await tfFacts(load)).toEqual({
+      name: 'tfjs on cpu',
+      version: expect.stringMatching(/^4\./),
+      notice: expect.stringMatching(/^tfjs runs in plain JavaScript/),
+    });
+  });
+
+  it('is what is wrong, where it computes nonsense', async () => {
+    const nonsense = {
+      getBackend: () => 'odd',
+      grad: () => () => ({ dataSync: () => [5] }),
+      tensor1d: () => 0,
+      tidy: (run: () => object) => run(),
+    };
+    await expect(tfFacts(async () => ({ default: nonsense }))).rejects.toThrow(
+      'Unexpected gradient 5 of the square of 3 at tfjs on odd, expected 6. Install tfjs again.',
+    );
+  });
 });

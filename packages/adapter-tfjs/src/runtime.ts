@@ -1,5 +1,5 @@
 import util from 'node:util';
-import { unexpected } from '@gauntlet/core';
+import { type RuntimeFacts, unexpected } from '@gauntlet/core';
 import type * as Tfjs from '@tensorflow/tfjs';
 
 /** tfjs, from whichever of its packages. */
@@ -58,6 +58,25 @@ export async function findTf(load: Load = (name) => import(name) as Promise<obje
     tf,
     notice: `tfjs runs in plain JavaScript, 20 to 60 times slower than its native addon, since ${why}.`,
   };
+}
+
+/**
+ * The tfjs that is found, once it has computed a gradient.
+ *
+ * @throws GauntletError with the remedy, where it is missing or broken.
+ */
+export async function tfFacts(load?: Load): Promise<RuntimeFacts> {
+  const { tf, notice } = await findTf(load);
+  const name = `tfjs on ${tf.getBackend()}`;
+  const slopeOfSquare = tf.grad((x) => x.mul(x).sum());
+  const [slope] = tf.tidy(() => slopeOfSquare(tf.tensor1d([3])).dataSync());
+  if (slope === 6) return { name, version: tf.version_core, notice };
+  throw unexpected({
+    found: `gradient ${slope} of the square of 3`,
+    at: name,
+    expected: '6',
+    remedy: 'Install tfjs again.',
+  });
 }
 
 /** The package itself, of a module that has it as its default export or not. */

@@ -52,6 +52,14 @@ export interface ModelFile {
  */
 export type GradientFile = ModelFile;
 
+/** What runs the models of an adapter, as it is installed. */
+export interface RuntimeFacts {
+  readonly name: string;
+  readonly version: string;
+  /** What makes it slower than it could be, in one sentence, or null. */
+  readonly notice: string | null;
+}
+
 /** A plugin that opens model files of one format. */
 export interface Adapter extends PluginFacts {
   readonly kind: 'adapter';
@@ -64,6 +72,12 @@ export interface Adapter extends PluginFacts {
   train?(path: string, settings: ModelSettings & { readonly optimiser: Optimiser }): Promise<TrainableModel>;
   /** Writes the model out together with a loss and its gradient, where files of its format can hold that. */
   gradientFile?(path: string, settings: GradientFileSettings): Promise<GradientFile>;
+  /**
+   * Loads what runs the models, and has it compute something.
+   *
+   * @throws GauntletError with the remedy, where it is missing or broken.
+   */
+  runtime?(): Promise<RuntimeFacts>;
   /** Writes a model of another format as an ONNX file. */
   convert?(path: string): Promise<ModelFile>;
 }

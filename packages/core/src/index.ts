@@ -7,6 +7,7 @@ export {
   type ModelFile,
   type ModelSettings,
   type Port,
+  type RuntimeFacts,
 } from './adapter.js';
 export { apply, type Io, type Shard, shardCount } from './apply.js';
 export { defineAttack, type Evasion, type EvasionJob, type Finds } from './attack.js';

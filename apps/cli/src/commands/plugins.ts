@@ -1,24 +1,14 @@
-import { isGauntletError, optionFacts, type Plugin } from '@gauntlet/core';
+import { isGauntletError, type OptionFact, type Plugin } from '@gauntlet/core';
 import type { Installed } from '../discover.js';
+import { optionsOf, pluginFacts, type PluginFacts, renderFacts } from '../plugin-facts.js';
 import { createPlugins } from '../plugins.js';
 import type { Terminal } from '../terminal.js';
-import { wrap } from '../verdict.js';
 
 /** What `gauntlet plugins --json` prints of each plugin. */
-interface PluginFacts {
-  readonly id: string;
+interface Listed extends PluginFacts {
   readonly package: string;
   readonly version: string;
-  readonly kind: string;
-  readonly summary: string;
-  readonly access?: string;
-  readonly norms?: readonly string[];
-  readonly options: readonly {
-    readonly name: string;
-    readonly type: string;
-    readonly default: unknown;
-    readonly description: string;
-  }[];
+  readonly options: readonly OptionFact[];
 }
 
 /** Lists the installed plugins, with their options if asked. */
@@ -27,10 +17,10 @@ export async function listPlugins(
   terminal: Terminal,
 ): Promise<void> {
   const plugins = createPlugins(terminal.cwd);
-  const facts: PluginFacts[] = [];
+  const all: Listed[] = [];
   for (const from of plugins.installed) {
     try {
-      facts.push(factsOf(await plugins.load(from), from));
+      all.push(listed(await plugins.load(from), from));
     } catch (error) {
       // One broken plugin shall not hide the others.
       if (!isGauntletError(error)) throw error;
@@ -38,35 +28,22 @@ export async function listPlugins(
     }
   }
   terminal.out(
-    json ? `${JSON.stringify(facts, null, 2)}\n` : facts.map((fact) => render(fact, options)).join('\n'),
+    json ? `${JSON.stringify(all, null, 2)}\n` : all.map((one) => render(one, options)).join('\n'),
   );
 }
 
-function factsOf(plugin: Plugin, { name, version }: Installed): PluginFacts {
-  const { id, summary } = plugin;
-  return {
-    id,
-    package: name,
-    version,
-    // As ids, packages and flags call it.
-    kind: id.replace(/\/.*/, ''),
-    summary,
-    ...(plugin.kind === 'evasion' && { access: plugin.access, norms: plugin.norms }),
-    options: 'options' in plugin ? optionFacts(plugin.options) : [],
-  };
-}
+const listed = (plugin: Plugin, { name, version }: Installed): Listed => ({
+  ...pluginFacts(plugin),
+  package: name,
+  version,
+  options: optionsOf(plugin),
+});
 
-function render(fact: PluginFacts, withOptions: boolean): string {
-  const needs = fact.access === undefined ? '' : `; needs ${fact.access}; ${fact.norms!.join(', ')}`;
-  const name = fact.id.replace(/^.*\//, '');
-  const lines = [`${fact.kind}${needs}`, fact.summary];
-  const options = fact.options.map(
+function render(one: Listed, withOptions: boolean): string {
+  const name = one.id.replace(/^.*\//, '');
+  const options = one.options.map(
     (option) =>
       `--set ${name}.${option.name}=${String(option.default ?? option.type.toUpperCase())}  ${option.type}: ${option.description}`,
   );
-  return [
-    `${fact.id}  ${fact.package} ${fact.version}`,
-    ...[...lines, ...(withOptions ? options : [])].flatMap((line) => wrap(line, '  ')),
-    '',
-  ].join('\n');
+  return renderFacts(one, `${one.package} ${one.version}`, withOptions ? options : []);
 }

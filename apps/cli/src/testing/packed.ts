@@ -109,12 +109,13 @@ export function gauntlet(
   folder: string,
   args: readonly string[],
   during: (kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Outcome> {
   const installed = join(folder, 'node_modules/@gauntlet/cli/bin/gauntlet.js');
   const bin = existsSync(installed) ? installed : BUILT;
   const child = spawn(process.execPath, [bin, ...args], {
     cwd: folder,
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
   });
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
