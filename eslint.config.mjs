@@ -95,4 +95,11 @@ export default tseslint.config(
     },
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
+  {
+    files: ['apps/report/client/*.js'],
+    languageOptions: {
+      sourceType: 'script',
+      globals: { document: 'readonly', HTMLElement: 'readonly' },
+    },
+  },
 );

@@ -71,6 +71,7 @@ describe('what is packed', () => {
         'core',
         'dataset-npz',
         'kit',
+        'metric-queries-to-success',
         'metric-robust-accuracy',
         'onnx',
         'onnx-grad',

@@ -1,4 +1,5 @@
 import { Command, type Option } from 'commander';
+import type { ReportOptions } from './commands/report.js';
 import type { RawOptions } from './options.js';
 import { parseRequest } from './request.js';
 import type { Terminal } from './terminal.js';
@@ -172,13 +173,22 @@ export function createProgram(version: string, terminal: Terminal): Command {
 
   program
     .command('report')
-    .description('write the results of a run as one HTML page that needs no network')
-    .argument('<folder>', 'folder of a finished or unfinished run')
-    .option('-o, --out <file>', 'the file to write; one that is there is replaced', 'report.html')
+    .description('write the results of a run as one HTML page that needs no network, or as text')
+    .argument('<folders...>', 'folder of a finished or unfinished run; with --trend, of several')
+    .option(
+      '-o, --out <file>',
+      'the file to write; one that is there is replaced (default: report.html or .md)',
+    )
+    .option(
+      '--format <name>',
+      'html, markdown (for a pull request) or model-card (default: by the extension of the file)',
+    )
+    .option('--against <folder>', 'an older run on the same samples: show what got worse')
+    .option('--trend', 'show robust accuracy over runs: several folders, or one that holds runs')
     .option('--verbose', 'print the stack trace of an error')
-    .action(async (folder: string, { out }: { out: string }) => {
+    .action(async (folders: string[], options: ReportOptions) => {
       const { report } = await import('./commands/report.js');
-      await report(folder, out, terminal);
+      await report(folders, options, terminal);
     });
 
   const plugins = program

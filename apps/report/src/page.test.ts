@@ -1,84 +1,118 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { readRun, renderPage } from './index.js';
+import { renderMarkdown, renderModelCard, renderPage, type Run } from './index.js';
+import { HOSTILE, rowOf, runOf } from './testing/run.js';
 
-const HOSTILE = `<script>alert("1")</script>'&`;
-const plan = {
-  model: { name: HOSTILE, sha256: 'aa' },
-  data: { name: HOSTILE, fingerprint: 'bb', samples: 4 },
-  threatModel: {
-    goal: { kind: 'untargeted' },
-    access: 'gradients',
-    confidence: 0,
-    norm: 'linf',
-    epsilons: [0.5],
-    box: [0, 1],
-    queries: null,
-  },
-  attacks: [{ use: HOSTILE, options: { [HOSTILE]: HOSTILE } }],
-  seed: 7,
-  versions: { [HOSTILE]: HOSTILE },
-};
-const row = (sample: number, verdict: string) => ({
-  sample,
-  verdict,
-  attack: HOSTILE,
-  norm: 'linf',
-  epsilon: 0.5,
-  label: 1,
-  target: null,
-  clean: verdict === 'misclassified' ? 2 : 1,
-  distance: verdict === 'broken' ? { l0: 1, l1: 0.25, l2: 0.25, linf: 0.25 } : null,
-  queries: 3,
-  gradients: 1,
-  seconds: 0,
-});
-const ROWS = ['held', 'broken', 'broken', 'misclassified']
-  .map((verdict, i) => `${JSON.stringify(row(i, verdict))}\n`)
-  .join('');
+const VERDICTS = ['held', 'broken', 'broken', 'misclassified'] as const;
+const ROWS = VERDICTS.map((verdict, sample) => rowOf({ sample, verdict }));
 
-let folder = '';
-beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'report-'))));
-afterEach(() => rmSync(folder, { recursive: true }));
-const write = (files: Record<string, string>) =>
-  Object.entries(files).forEach(([name, text]) => writeFileSync(join(folder, name), text));
+const hostileRun = (): Run =>
+  runOf(
+    VERDICTS.map((verdict, i) =>
+      rowOf({ sample: `${HOSTILE}${i}`, verdict, attack: HOSTILE, failure: HOSTILE }),
+    ),
+    {
+      model: { name: HOSTILE, sha256: HOSTILE },
+      data: { name: HOSTILE, fingerprint: HOSTILE, samples: 4 },
+      attacks: [{ use: HOSTILE, options: { [HOSTILE]: HOSTILE } }],
+      externalData: { [HOSTILE]: HOSTILE },
+      versions: { [HOSTILE]: HOSTILE },
+    },
+    HOSTILE,
+  );
 
-it('says the verdict in numbers that follow from the rows', async () => {
-  write({ 'plan.json': JSON.stringify(plan), 'outcomes.jsonl': ROWS, 'audit.json': '{}' });
-  const page = renderPage(await readRun(folder, 'run'));
+it('says the verdict in numbers that follow from the rows', () => {
+  const page = renderPage(runOf(ROWS));
   expect(page).toContain('75.0% are classified correctly');
   // One of four; SciPy's beta.ppf(0.025, 1, 4) and beta.ppf(0.975, 2, 3).
   expect(page).toContain('the robust accuracy is 25.0%, 95% interval 0.6% to 80.6%.');
   expect(page).not.toContain('not finished');
 });
 
-it('escapes whatever it shows, and reaches for nothing', async () => {
-  write({ 'plan.json': JSON.stringify(plan), 'outcomes.jsonl': ROWS });
-  const page = renderPage(await readRun(folder, 'run'));
-  expect(page).not.toMatch(/<script|https?:|src=/);
-  expect(page).toContain('<h1>&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;</h1>');
+it('says that a run is not finished, and shows what is there', () => {
+  const rows = ROWS.slice(0, 3);
+  const run = { ...runOf(rows, { data: { name: 'd', fingerprint: '', samples: 4 } }), audit: null };
+  const said = 'The run is not finished: 3 of 4 rows are there.';
+  expect(renderPage(run)).toContain(said);
+  expect(renderMarkdown(run)).toContain(said);
+  expect(renderModelCard(run)).toContain(said);
 });
 
-it('tells of an unfinished run what is there, up to the last whole line', async () => {
-  write({ 'plan.json': JSON.stringify(plan), 'outcomes.jsonl': ROWS.slice(0, -5) });
-  expect(renderPage(await readRun(folder, 'run'))).toContain('not finished: 3 of 4 rows are there');
+it('says of targeted attacks what the share is of', () => {
+  const rows = [
+    rowOf({ sample: 0, verdict: 'broken', target: 2 }),
+    rowOf({ sample: 1, verdict: 'held', target: 2 }),
+    rowOf({ sample: 2, verdict: 'exempt', target: 2, label: 2, clean: 2, adversarial: 2 }),
+  ];
+  const { threatModel } = runOf(rows).plan;
+  const run = runOf(rows, { threatModel: { ...threatModel, goal: { kind: 'targeted', target: 2 } } });
+  const page = renderPage(run);
+  expect(page).toContain('the share of tried samples that was not driven to its target is 50.0%');
+  expect(page).toContain('Not attacked: 1 of 3 samples, whose label is the target.');
+});
+
+it('tells what was not tried, and why', () => {
+  const audit = {
+    results: [],
+    notRun: [{ attack: 'attack/square', why: 'it runs only where it is named' }],
+    versions: {},
+  };
+  const rows = [...ROWS, rowOf({ sample: 4, verdict: 'held', failure: 'there is no start' })];
+  const page = renderPage({ ...runOf(rows), audit });
+  expect(page).toContain('Not attacked: 1 of 5 samples, which the model misclassifies anyway.');
+  expect(page).toContain('1 sample could not be attacked by pgd: there is no start.');
+  expect(page).toContain('square was not run: it runs only where it is named.');
+  expect(page).toContain('Every attack that was run follows gradients');
+  const blind = ROWS.map((row) => ({ ...row, attack: 'attack/square', gradients: 0 }));
+  expect(renderPage(runOf([...ROWS, ...blind]))).not.toContain('Every attack that was run follows gradients');
+});
+
+it('reaches for nothing, and runs nothing but its own script', () => {
+  const page = renderPage(runOf(ROWS));
+  expect(page).not.toMatch(/https?:|src=|@import|url\(/);
+  expect(page).toMatch(
+    /content="default-src &#39;none&#39;; script-src &#39;sha256-[\w+/]{43}=&#39;; style-src &#39;sha256-/,
+  );
+});
+
+it('escapes whatever it shows', () => {
+  const page = renderPage(hostileRun(), { against: hostileRun() });
+  expect(page.match(/<script/g)).toHaveLength(2);
+  expect(page.match(/<\/script/g)).toHaveLength(2);
+  expect(page).not.toMatch(/<img|<!--/);
+  expect(page).toContain('<h1>&lt;/script&gt;&lt;script&gt;alert(&quot;1&quot;)');
 });
 
 it.each([
-  ['an empty folder', {}, 'missing plan.json'],
-  ['a plan cut short', { 'plan.json': '{"model"' }, 'plan.json that is no JSON object'],
-  ['a foreign plan', { 'plan.json': '{}' }, "plan.json that has no sound 'model'"],
-  ['no rows', { 'plan.json': JSON.stringify(plan) }, 'run without a finished row'],
-  [
-    'a damaged line',
-    { 'plan.json': JSON.stringify(plan), 'outcomes.jsonl': '{}\n' },
-    "line 1 of outcomes.jsonl, which has no sound 'sample',",
-  ],
-])('%s is one sentence', async (_, files, found) => {
-  write(files as Record<string, string>);
-  await expect(readRun(folder, 'run')).rejects.toMatchObject({
-    code: 'input',
-    message: expect.stringContaining(`Unexpected ${found} at run`),
-  });
+  ['a pull request', () => renderMarkdown(hostileRun(), { against: hostileRun() })],
+  ['a model card', () => renderModelCard(hostileRun())],
+])('escapes whatever it says in %s', (_, render) => {
+  // What is left beside escaped marks and code, as CommonMark reads it, from left to right.
+  const prose = render().replace(/\\[^\w\s]|(`+)(?!`)[^]*?[^`]\1(?!`)/g, '');
+  expect(prose.replace(/<\/?(details|summary)>/g, '')).not.toMatch(/[<>]/);
+  for (const [, ...lines] of render()
+    .trim()
+    .split('\n\n')
+    .filter((block) => block.startsWith('|'))
+    .map((block) => block.split('\n'))) {
+    const bars = lines.map((line) => line.match(/(?<!\\)\|/g)!.length);
+    expect(new Set(bars).size).toBe(1);
+  }
+});
+
+it('gives the numbers of the table and the sentence of the page to a pull request', () => {
+  const text = renderMarkdown(runOf(ROWS));
+  expect(text).toContain('the robust accuracy is 25.0%, 95% interval 0.6% to 80.6%.');
+  expect(text).toContain('| `pgd` | 0.1 | 75.0% | 25.0% | 0.6% to 80.6% | 0.1 | 2 |');
+  expect(text).toContain(
+    '```sh\nnpx gauntlet audit toy.onnx --data toy.npz --norm linf --epsilon 0.1 --attack pgd --limit 4 --batch-size 10 --seed 7\n```',
+  );
+});
+
+it('gives a model card the data, the threat model and the limits', () => {
+  const text = renderModelCard(runOf(ROWS));
+  expect(text).toMatch(/^## Adversarial robustness\n/);
+  expect(text).toContain(
+    'on 4 samples of `toy.npz` (fingerprint `bb`); the model file is `toy.onnx` (SHA-256 `aa`)',
+  );
+  expect(text).toContain('wants any wrong class');
+  expect(text).toContain('robust accuracy is an upper bound');
 });

@@ -1,47 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Plan, type Row, unexpected } from '@gauntlet/core';
-import { z } from 'zod';
-
-const plan = z.looseObject({
-  model: z.looseObject({ name: z.string(), sha256: z.string() }),
-  data: z.looseObject({ name: z.string(), fingerprint: z.string(), samples: z.int().min(1) }),
-  threatModel: z.looseObject({
-    goal: z.looseObject({ kind: z.enum(['untargeted', 'targeted']) }),
-    access: z.enum(['gradients', 'scores', 'labels', 'none']),
-    confidence: z.number(),
-    norm: z.enum(['l0', 'l1', 'l2', 'linf']),
-    epsilons: z.array(z.number().min(0)).min(1),
-    box: z.tuple([z.number(), z.number()]),
-    queries: z.int().nullable(),
-  }),
-  attacks: z.array(z.looseObject({ use: z.string(), options: z.record(z.string(), z.unknown()) })),
-  seed: z.int(),
-  versions: z.record(z.string(), z.string()).default({}),
-});
-
-const length = z.number().min(0);
-const row = z.looseObject({
-  sample: z.union([z.int(), z.string()]),
-  attack: z.string(),
-  norm: z.enum(['l0', 'l1', 'l2', 'linf']),
-  epsilon: length,
-  label: z.int(),
-  target: z.int().nullable(),
-  clean: z.int(),
-  verdict: z.enum(['broken', 'held', 'misclassified', 'exempt']),
-  distance: z.looseObject({ l0: length, l1: length, l2: length, linf: length }).nullable(),
-  queries: z.int().min(0),
-  gradients: z.int().min(0),
-  seconds: length,
-});
+import type { Plan, Row } from '@gauntlet/core';
+import { auditSchema, type Audited, type Planned, planSchema, rowSchema } from './run-schema.js';
+import { foreign } from './foreign.js';
+import type { z } from 'zod';
 
 /** A run, as its folder tells it. */
 export interface Run {
-  readonly plan: Plan & { readonly versions: Readonly<Record<string, string>> };
+  /** The folder as the user named it. */
+  readonly name: string;
+  readonly plan: Plan & Planned;
   readonly rows: readonly Row[];
-  /** Whether `audit.json` was written, which is the last thing that a run does. */
-  readonly finished: boolean;
+  /** What `audit.json` says beside the rows; null while the run is not finished. */
+  readonly audit: Audited | null;
 }
 
 /**
@@ -53,21 +24,46 @@ export interface Run {
 export async function readRun(folder: string, name: string): Promise<Run> {
   const planText = await text(folder, 'plan.json');
   if (planText === null) throw foreign('missing plan.json', name);
-  const found = plan.safeParse(json(planText));
-  if (!found.success) throw foreign(`plan.json that ${problem(found.error)}`, name);
-  const rows = rowsOf((await text(folder, 'outcomes.jsonl')) ?? '', name);
+  const plan = parsed(
+    planSchema,
+    planText,
+    (what) => `plan.json that ${what}`,
+    name,
+  ) as unknown as Run['plan'];
+  const auditText = await text(folder, 'audit.json');
+  const audit =
+    auditText === null ? null : parsed(auditSchema, auditText, (what) => `audit.json that ${what}`, name);
+  const rows = rowsOf((await text(folder, 'outcomes.jsonl')) ?? '', audit !== null, name);
   if (rows.length === 0) throw foreign('run without a finished row', name);
-  const finished = (await text(folder, 'audit.json')) !== null;
-  return { plan: found.data as unknown as Run['plan'], rows, finished };
+  mustBelong(rows, plan, name);
+  if (audit !== null && rows.length < planned(plan)) {
+    throw foreign(
+      `${rows.length} rows of ${planned(plan)}, though audit.json says that it is finished,`,
+      name,
+    );
+  }
+  return { name, plan, rows, audit };
 }
 
-const foreign = (found: string, at: string) =>
-  unexpected({
-    found,
-    at,
-    expected: 'the folder of a run, with results in it',
-    remedy: 'Name a folder that gauntlet audit wrote, or go on with its run first.',
+/** How many rows a plan gives. */
+export const planned = ({ data, attacks, threatModel }: Plan): number =>
+  data.samples * attacks.length * threatModel.epsilons.length;
+
+/** Refuses rows that another plan made, and rows that are there twice. */
+function mustBelong(rows: readonly Row[], plan: Plan, name: string): void {
+  const { norm, epsilons } = plan.threatModel;
+  const attacks = new Set(plan.attacks.map(({ use, on }) => JSON.stringify([use, on])));
+  const seen = new Set<string>();
+  rows.forEach((row, i) => {
+    const key = JSON.stringify([row.attack, row.surrogate, row.epsilon, row.sample]);
+    const own = attacks.has(JSON.stringify([row.attack, row.surrogate]));
+    if (own && row.norm === norm && epsilons.includes(row.epsilon) && !seen.has(key)) seen.add(key);
+    else {
+      const what = seen.has(key) ? 'is there twice' : 'plan.json did not ask for';
+      throw foreign(`line ${i + 1} of outcomes.jsonl, which ${what},`, name);
+    }
   });
+}
 
 async function text(folder: string, file: string): Promise<string | null> {
   try {
@@ -87,17 +83,20 @@ function json(from: string): unknown {
   }
 }
 
-/** Whole lines only: a run may be writing, or have died over, the last one. */
-function rowsOf(from: string, name: string): Row[] {
-  const lines = from.slice(0, from.lastIndexOf('\n') + 1).split('\n');
-  return lines.slice(0, -1).map((line, i) => {
-    const found = row.safeParse(json(line));
-    if (found.success) return found.data as unknown as Row;
-    throw foreign(`line ${i + 1} of outcomes.jsonl, which ${problem(found.error)},`, name);
+/** Whole lines only: a run that is not finished may be writing, or have died over, the last one. */
+function rowsOf(from: string, finished: boolean, name: string): Row[] {
+  const whole = from.slice(0, from.lastIndexOf('\n') + 1);
+  if (finished && whole !== from) throw foreign('outcomes.jsonl that is cut off', name);
+  const lines = whole.split('\n').slice(0, -1);
+  return lines.map((line, i) => {
+    const found = (what: string) => `line ${i + 1} of outcomes.jsonl, which ${what},`;
+    return parsed(rowSchema, line, found, name) as unknown as Row;
   });
 }
 
-function problem({ issues: [issue] }: z.ZodError): string {
-  const path = issue!.path.join('.');
-  return path === '' ? 'is no JSON object' : `has no sound '${path}'`;
+function parsed<T>(schema: z.ZodType<T>, from: string, found: (what: string) => string, name: string): T {
+  const result = schema.safeParse(json(from));
+  if (result.success) return result.data;
+  const path = result.error.issues[0]!.path.join('.');
+  throw foreign(found(path === '' ? 'is no JSON object' : `has no sound '${path}'`), name);
 }

@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import type { Row } from '@gauntlet/core';
+import npz from '@gauntlet/dataset-npz';
+import { far, grouped } from './findings.js';
+import { type Layout, layoutOf, perturbationOf, pictureOf } from './picture.js';
+import { encodePng, type Picture } from './png.js';
+import type { Run } from './read-run.js';
+import { foreign } from './foreign.js';
+import { nameOf } from './words.js';
+
+/** Pictures of broken samples. */
+export interface Gallery {
+  readonly layout: Pick<Layout, 'width' | 'height'>;
+  readonly pieces: readonly Piece[];
+  /** Broken samples, each once for each attack: those shown, and those left out. */
+  readonly broken: number;
+}
+
+/** A broken sample in pictures, as data URLs. */
+export interface Piece {
+  readonly row: Row;
+  readonly clean: string;
+  readonly perturbation: string;
+  readonly adversarial: string;
+  /** How many times the perturbation is magnified. */
+  readonly gain: number;
+}
+
+/** As many are looked at; and no more than so many characters are put into a page. */
+const MOST = { pieces: 240, characters: 8_000_000 };
+
+/**
+ * Pictures of what the attacks of a finished run broke, each sample once for each attack, where it was moved least: the nearest, and a spread over
+ * the others. Null where the samples are no pictures, or the run is not finished.
+ *
+ * @throws GauntletError `input` where `adversarial.npz` does not belong to the rows.
+ */
+export async function readGallery(folder: string, run: Run): Promise<Gallery | null> {
+  const path = join(folder, 'adversarial.npz');
+  if (run.audit === null || !(await stat(path).catch(() => null))) return null;
+  const { box } = run.plan.threatModel;
+  const read = (x: string) => npz.open(path, { bounds: box, options: { x, y: 'y' } });
+  const [clean, adversarial] = [await read('x'), await read('x_adv')];
+  if ([clean, adversarial].some(({ samples }) => samples !== run.rows.length)) {
+    throw foreign(`adversarial.npz of ${clean.samples} rows beside ${run.rows.length} outcomes`, run.name);
+  }
+  const layout = layoutOf(clean.shape);
+  if (layout === null) return null;
+  const { chosen, broken } = choose(run.rows);
+  const pieces: Piece[] = [];
+  let characters = 0;
+  for (const place of chosen) {
+    const [x, xAdv] = [await clean.batch(place, place + 1), await adversarial.batch(place, place + 1)];
+    const row = run.rows[place]!;
+    if (x.y[0] !== row.label) throw foreign(`adversarial.npz whose row ${place} has another label`, run.name);
+    const perturbation = perturbationOf(x.x.data, xAdv.x.data, layout, box);
+    const piece = {
+      row,
+      clean: urlOf(pictureOf(x.x.data, layout, box)),
+      perturbation: urlOf(perturbation),
+      adversarial: urlOf(pictureOf(xAdv.x.data, layout, box)),
+      gain: perturbation.gain,
+    };
+    characters += piece.clean.length + piece.perturbation.length + piece.adversarial.length;
+    if (characters > MOST.characters && pieces.length > 0) break;
+    pieces.push(piece);
+  }
+  return { layout, pieces, broken };
+}
+
+const urlOf = (picture: Picture) => `data:image/png;base64,${encodePng(picture).toString('base64')}`;
+
+/** The places of rows to show, the attacks in turn, so that wherever it stops each has had its share. */
+export function choose(rows: readonly Row[]): {
+  readonly chosen: readonly number[];
+  readonly broken: number;
+} {
+  const nearest = new Map<string, number>();
+  rows.forEach((row, place) => {
+    if (row.verdict !== 'broken') return;
+    const key = JSON.stringify([nameOf(row), row.sample]);
+    const known = nearest.get(key);
+    if (known === undefined || far(row) < far(rows[known]!)) nearest.set(key, place);
+  });
+  const byAttack = [...grouped([...nearest.values()], (place) => nameOf(rows[place]!)).values()];
+  const share = Math.ceil(MOST.pieces / Math.max(1, byAttack.length));
+  const ranked = byAttack.map((places) =>
+    nearestAndSpread(
+      [...places].sort((a, b) => far(rows[a]!) - far(rows[b]!)),
+      share,
+    ),
+  );
+  const turns = Math.max(0, ...ranked.map(({ length }) => length));
+  const inTurn = Array.from({ length: turns }, (_, turn) =>
+    ranked.flatMap((places) => (turn < places.length ? [places[turn]!] : [])),
+  ).flat();
+  return { chosen: inTurn.slice(0, MOST.pieces), broken: nearest.size };
+}
+
+/** Of some places in order: every other one from the front, the others from all over the rest. */
+function nearestAndSpread(places: readonly number[], most: number): readonly number[] {
+  if (places.length <= most) return places;
+  const front = Math.ceil(most / 2);
+  const rest = places.length - front;
+  return Array.from({ length: most }, (_, i) =>
+    i % 2 === 0
+      ? places[i / 2]!
+      : places[front + Math.floor((((i - 1) / 2 + 1) * rest) / Math.floor(most / 2)) - 1]!,
+  );
+}

@@ -1,0 +1,20 @@
+import type { Findings } from './findings.js';
+import { planned } from './read-run.js';
+import { count, percent, range, short } from './words.js';
+
+/** The verdict in words: what is left of the accuracy, under all attacks that were run, at the largest epsilon. */
+export function verdictOf({ run, samples, clean, worst, targeted }: Findings): string {
+  const { plan, rows, audit } = run;
+  const { epsilon, robustAccuracy, interval } = worst.points.at(-1)!;
+  const unfinished =
+    audit === null
+      ? `The run is not finished: ${count(rows.length)} of ${count(planned(plan))} rows are there. `
+      : '';
+  const what = targeted
+    ? `the share of tried samples that was not driven to its target is ${percent(robustAccuracy)}`
+    : `the robust accuracy is ${percent(robustAccuracy)}`;
+  return (
+    `${unfinished}Of ${count(samples)} samples of ${plan.data.name}, ${percent(clean)} are classified correctly; against all attacks that were run, ` +
+    `at epsilon ${short(epsilon)} (${plan.threatModel.norm}), ${what}, 95% interval ${range(interval)}.`
+  );
+}
