@@ -129,9 +129,31 @@ describe('the command alone', () => {
 });
 
 describe('everything', () => {
-  installs('everything');
+  const user = installs('everything');
 
   it('takes what the README says, as do the others', () => {
     assert.deepEqual(drift(INSTALLED, installTable(users)), []);
+  });
+
+  it('is sound', () => {
+    const { status, out, err } = user.gauntlet(['doctor', '--json']);
+    assert.deepEqual({ status, err }, { status: 0, err: '' });
+    const { problems, plugins, runtimes } = JSON.parse(out);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      runtimes.map(({ name }) => name),
+      ['onnxruntime-node', 'tfjs on cpu'],
+    );
+    const known = JSON.parse(user.gauntlet(['plugins', 'search', '--offline', '--json']).out);
+    assert.deepEqual(
+      known.map(({ package: name }) => name),
+      plugins.map(({ package: name }) => name),
+    );
+  });
+
+  it('asks for a newer Node in one sentence', { skip: NODES.length === 0 }, () => {
+    const { status, out, err } = user.gauntlet(['doctor'], nodeOf(18));
+    assert.deepEqual({ status, out }, { status: 2, out: '' });
+    assert.match(err, /^gauntlet: Unexpected Node 18\.[^\n]+, expected >=20\.19\. Install a newer Node\.\n$/);
   });
 });

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { optionFacts, type Plugin } from '@gauntlet/core';
 
 const text = (path: string) => readFileSync(path, 'utf8');
@@ -37,6 +37,13 @@ it.each(['packages', 'plugins', 'apps'].flatMap(folders))('%s holds the licence'
   // npm packs the licence of a package's own folder only.
   expect(text(`${folder}/LICENSE`)).toBe(text('LICENSE'));
 });
+
+it.each(['packages', 'plugins', 'apps'].flatMap(folders))(
+  'docs/sizes.md lists %s: npm run sizes -- packed',
+  (folder) => {
+    expect(text('docs/sizes.md')).toContain(`\`@gauntlet/${basename(folder)}\``);
+  },
+);
 
 describe('tables of options', () => {
   const plugins = folders('plugins').filter((folder) => existsSync(`${folder}/README.md`));
