@@ -29,16 +29,23 @@ const layers = (testing) => [
     sourceTag: 'layer:plugin',
     onlyDependOnLibsWithTags: ['layer:core', 'layer:kit', 'layer:tensor', ...testing],
   },
+  // Examples of plugins: their sources are held to what plugins may import, and their tests read whatever files they like.
+  {
+    sourceTag: 'layer:example',
+    onlyDependOnLibsWithTags: testing.length > 0 ? ['*'] : ['layer:core', 'layer:kit', 'layer:tensor'],
+  },
   { sourceTag: 'layer:bridge', onlyDependOnLibsWithTags: ['layer:core', 'layer:tensor', ...testing] },
   { sourceTag: 'layer:app', onlyDependOnLibsWithTags: ['*'] },
   { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['*'] },
 ];
 
 const banned = [
-  ...['layer:tensor', 'layer:onnx', 'layer:core', 'layer:kit', 'layer:plugin'].map((sourceTag) => ({
-    sourceTag,
-    bannedExternalImports: RUNTIMES,
-  })),
+  ...['layer:tensor', 'layer:onnx', 'layer:core', 'layer:kit', 'layer:plugin', 'layer:example'].map(
+    (sourceTag) => ({
+      sourceTag,
+      bannedExternalImports: RUNTIMES,
+    }),
+  ),
   ...['layer:tensor', 'layer:onnx', 'layer:kit', 'layer:plugin', 'layer:adapter'].map((sourceTag) => ({
     sourceTag,
     bannedExternalImports: CONTAINERS,

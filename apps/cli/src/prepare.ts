@@ -14,6 +14,7 @@ import {
   optionFacts,
   parseOptions,
   type Plan,
+  runsOn,
   unexpected,
 } from '@gauntlet/core';
 import { probeBatchSize, probeSize } from './batch-size.js';
@@ -161,7 +162,7 @@ function fitting(
     { attacks },
     model,
   );
-  const fit = inNorm.filter(({ access }) => allows(model.access, access));
+  const fit = inNorm.filter((attack) => runsOn(attack, model));
   if (fit.length > 0 && (attacks === null || fit.length === candidates.length)) return fit;
   if (inNorm.length === 0) {
     throw unexpected({
@@ -176,7 +177,7 @@ function fitting(
   throw unexpected({
     found: `model that offers ${model.access}`,
     at: model.name,
-    expected: list(refused.map(({ id, access }) => `${access} for ${id}`)),
+    expected: list(refused.map(({ id, access, reads }) => `${reads ?? access} for ${id}`)),
     remedy: [...notices, `${left} can still run on it.`].join(' '),
     code: 'unsupported',
   });
@@ -190,7 +191,7 @@ function chosen(
 ): readonly Evasion[] {
   if (attacks !== null) return candidates;
   const usual = candidates.filter(({ byDefault }) => byDefault !== false);
-  const able = candidates.filter(({ access }) => allows(model.access, access));
+  const able = candidates.filter((attack) => runsOn(attack, model));
   return able.length === 0 || able.some((attack) => usual.includes(attack)) ? usual : able;
 }
 

@@ -7,6 +7,7 @@ import { legibly } from './legible.js';
 import { serve } from './model.js';
 import type { OpenOnnxSettings } from './open.js';
 import { prepare } from './prepare.js';
+import { serveTexts } from './text.js';
 import type { Prepared } from './prepared.js';
 import { type Read, readModelFile } from './read.js';
 
@@ -46,6 +47,12 @@ async function answer({ path, settings, folder, external }: Question): Promise<A
 
 async function rehearsed(path: string, settings: Question['settings'], read: Read): Promise<Prepared> {
   const prepared = await prepare(path, settings, read);
+  if (prepared.input.dtype === 'string') {
+    const model = await serveTexts(prepared);
+    await model.scores(['0']);
+    await model.close();
+    return prepared;
+  }
   const model = await serve(prepared, settings);
   const [lo, hi] = settings.bounds;
   const shape = [1, ...prepared.input.shape];

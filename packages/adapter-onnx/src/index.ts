@@ -11,6 +11,7 @@ export { gradientFile, type OnnxGradientSettings } from './gradient-file.js';
 export { buildGradient, type GradientGraph, platformLowering } from './gradient.js';
 export { type CompiledLoss } from './loss.js';
 export { type OpenOnnxSettings, openOnnx } from './open.js';
+export { openTexts, type OpenTextsSettings } from './text.js';
 export { prepare } from './prepare.js';
 export { type Prepared } from './prepared.js';
 export { loadRuntime, type Runtime } from './runtime.js';

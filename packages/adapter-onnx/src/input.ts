@@ -5,11 +5,18 @@ import { BATCH } from './prepared.js';
 /** More numbers than any sample has. */
 const LARGEST = 2 ** 28;
 
+/** What is known of the samples. */
+export interface InputSettings extends ModelSettings {
+  /** Whether they are texts; numbers otherwise. */
+  readonly text?: boolean;
+}
+
 /** The input that samples go into. */
 export interface Input {
   readonly name: string;
   /** Its name in the file; the same, unless nodes were put before it. */
   readonly declared: string;
+  readonly dtype: 'float32' | 'string';
   readonly shape: readonly number[];
   /** The batch size that the file declares; null where it leaves it open. */
   readonly batch: number | null;
@@ -19,7 +26,7 @@ export interface Input {
  * Makes the graph take one float32 input in raw units: constants that are listed as inputs become constants, the batch axis is
  * named, other open sizes are taken from `settings.shape`, and mean and standard deviation become the first nodes.
  */
-export function takeInput(graph: Graph, settings: ModelSettings, path: string): Input {
+export function takeInput(graph: Graph, settings: InputSettings, path: string): Input {
   const { proto } = graph;
   const constants = new Set(proto.initializer.map(({ name }) => name));
   proto.input = proto.input.filter(({ name }) => !constants.has(name));
@@ -35,6 +42,7 @@ export function takeInput(graph: Graph, settings: ModelSettings, path: string): 
   }
   const declared = readValueInfo(info) ?? typeFromHint(info.type?.value.case, settings);
   const { dtype, dims } = declared ?? refuse('input without a type', info.name, path);
+  if (settings.text === true) return takeTexts(graph, { name: info.name, dtype, dims }, path);
   if (dtype !== 'float32' && dtype !== 'float16' && dtype !== 'float64') {
     throw refuse(`input of type ${dtype}`, info.name, path);
   }
@@ -50,7 +58,29 @@ export function takeInput(graph: Graph, settings: ModelSettings, path: string): 
   proto.node.unshift(...made);
   const name = wrapped ? points : info.name;
   proto.input = [writeValueInfo(name, wrapped ? 'float32' : dtype, [batch ?? BATCH, ...shape])];
-  return { name, declared: info.name, shape, batch };
+  return { name, declared: info.name, dtype: 'float32', shape, batch };
+}
+
+/** One text per sample, in as many axes as the model wants. */
+function takeTexts(
+  { proto }: Graph,
+  { name, dtype, dims }: TensorType & { name: string },
+  path: string,
+): Input {
+  const [batch, ...sample] = dims;
+  if (dtype !== 'string' || batch === undefined || sample.some((size) => size !== 1)) {
+    throw unexpected({
+      found: `input of type ${dtype} and shape [${dims.join(', ')}]`,
+      at: `"${name}" of ${path}`,
+      expected: 'a batch of texts, one for each sample',
+      remedy: 'Export the model with such an input, or open it as a model of numbers.',
+      code: 'unsupported',
+    });
+  }
+  const shape = sample.map(Number);
+  const fixed = typeof batch === 'number' ? batch : null;
+  proto.input = [writeValueInfo(name, dtype, [fixed ?? BATCH, ...shape])];
+  return { name, declared: name, dtype, shape, batch: fixed };
 }
 
 function typeFromHint(kind: string | undefined, { shape }: ModelSettings): TensorType | undefined {

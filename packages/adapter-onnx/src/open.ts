@@ -4,6 +4,7 @@ import { serve } from './model.js';
 import { prepare, type PrepareSettings } from './prepare.js';
 import { isLayersModel } from './read.js';
 import { loadRuntime } from './runtime.js';
+import { treesOf } from './trees.js';
 import { prepareApart, type TrialLimits } from './trial.js';
 
 /** How an ONNX file is opened, beside what every adapter knows. */
@@ -37,5 +38,7 @@ export async function openOnnx(
       `${name} offers no gradients, so only score- and label-based attacks run. ${refusal}`,
     );
   }
-  return { ...(await serve(prepared, settings)), files: prepared.files };
+  // What can be differentiated is no tree.
+  const trees = refusal === null ? undefined : treesOf(prepared);
+  return { ...(await serve(prepared, settings)), files: prepared.files, ...(trees && { trees }) };
 }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type GauntletError, type ModelSettings, type Term, unexpected } from '@gauntlet/core';
+import { type GauntletError, type Term, unexpected } from '@gauntlet/core';
 import {
   codeOf,
   type Dim,
@@ -19,7 +19,7 @@ import {
 import { standardise } from './classical.js';
 import type { External } from './external.js';
 import { buildGradient } from './gradient.js';
-import { type Input, takeInput } from './input.js';
+import { type Input, type InputSettings, takeInput } from './input.js';
 import { legible, legibly } from './legible.js';
 import { BATCH, type Prepared } from './prepared.js';
 import { atPath, type Read, readModelFile, type ReadSettings } from './read.js';
@@ -31,7 +31,7 @@ import { tidy } from './tidy.js';
 const MARGIN: Term = { op: 'neg', of: { op: 'pick', class: 'own' } };
 
 /** How a model file is made ready. */
-export interface PrepareSettings extends ModelSettings, ReadSettings {
+export interface PrepareSettings extends InputSettings, ReadSettings {
   /** Whether the float initialisers are kept under their names, so that they can be differentiated by; ONNX Runtime folds them otherwise. */
   readonly keepWeights?: boolean;
 }
@@ -97,7 +97,7 @@ async function learn(graph: Graph, { input, scores, external }: Draft, path: str
       try {
         const [size] = batches as [number];
         graph.proto.input = [
-          writeValueInfo(input.name, 'float32', [batches.length > 1 ? BATCH : size, ...input.shape]),
+          writeValueInfo(input.name, input.dtype, [batches.length > 1 ? BATCH : size, ...input.shape]),
         ];
         const source = { model: writeModel(graph.model), outside: external.outside, at: path };
         const types = await learnTypes(source, names, input, batches);
@@ -134,7 +134,7 @@ function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: stri
     files: external.files,
     model: writeModel(graph.model),
     outside: external.outside,
-    input: { name: input.name, shape: input.shape },
+    input: { name: input.name, dtype: input.dtype, shape: input.shape },
     declared: input.declared,
     weights,
     scores: final,
@@ -145,7 +145,7 @@ function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: stri
     refusal: null,
     notices,
   };
-  return { ...prepared, refusal: refusalOf(prepared) };
+  return { ...prepared, refusal: input.dtype === 'string' ? 'Texts have none.' : refusalOf(prepared) };
 }
 
 /** Why the model cannot be differentiated; null if it can. */

@@ -1,9 +1,10 @@
 import type { TensorType } from '@gauntlet/onnx';
+import type { Input } from './input.js';
 
 /** The name of the batch axis in the types of a prepared model. */
 export const BATCH = 'N';
 
-/** A model file made ready: tidied by ONNX Runtime, with one float32 input, logits as its only output, and every tensor's type known. */
+/** A model file made ready: tidied by ONNX Runtime, with one input, of float32 numbers or of texts, logits as its only output, and every tensor's type known. */
 export interface Prepared {
   /** The file's name, without its folder. */
   readonly name: string;
@@ -14,7 +15,7 @@ export interface Prepared {
   /** The folder in which weights lie that stay in their files; null where the model holds all of them. */
   readonly outside: string | null;
   /** The input, and one sample's shape, without the batch axis. */
-  readonly input: { readonly name: string; readonly shape: readonly number[] };
+  readonly input: Pick<Input, 'name' | 'dtype' | 'shape'>;
   /** The input's name in the file; the same, unless nodes were put before it. */
   readonly declared: string;
   /** The float initialisers of the file that were kept under their names; none unless it was asked for. */

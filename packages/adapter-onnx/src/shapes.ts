@@ -7,6 +7,7 @@ import {
   type TensorType,
   writeModel,
 } from '@gauntlet/onnx';
+import type { Input } from './input.js';
 import { BATCH } from './prepared.js';
 import { createSession, type Feeds, loadRuntime } from './runtime.js';
 import { untyped } from './untyped.js';
@@ -21,7 +22,7 @@ export type Types = Map<string, TensorType>;
 export async function learnTypes(
   { model, outside, at }: { model: Uint8Array; outside: string | null; at: string },
   names: readonly string[],
-  input: { name: string; shape: readonly number[] },
+  input: Pick<Input, 'name' | 'dtype' | 'shape'>,
   batches: readonly number[],
 ): Promise<Types> {
   const graph = new Graph(readModel(model));
@@ -38,8 +39,12 @@ export async function learnTypes(
     const runs: Feeds[] = [];
     for (const batch of batches) {
       const dims = [batch, ...input.shape];
-      const points = new Float32Array(dims.reduce((product, size) => product * size, 1));
-      runs.push(await session.run({ [input.name]: new Tensor('float32', points, dims) }, shapes));
+      const size = dims.reduce((product, n) => product * n, 1);
+      const points =
+        input.dtype === 'string'
+          ? new Tensor('string', new Array<string>(size).fill('0'), dims)
+          : new Tensor('float32', new Float32Array(size), dims);
+      runs.push(await session.run({ [input.name]: points }, shapes));
     }
     const facts = new Map(session.native.outputMetadata.map((fact) => [fact.name, fact]));
     const types = declaredTypes(graph.model);
@@ -50,7 +55,7 @@ export async function learnTypes(
       types.set(name, { dtype: fact.type as DType, dims: dimsOf(name, sizes, batches) });
     });
     types.set(input.name, {
-      dtype: 'float32',
+      dtype: input.dtype,
       dims: [batches.length > 1 ? BATCH : batches[0]!, ...input.shape],
     });
     return types;

@@ -1,9 +1,10 @@
 import type { Ball, Stream } from '@gauntlet/tensor';
 import type { Goal } from './goal.js';
-import type { Access, Model } from './model.js';
+import { type Access, allows, type Model, type ModelFacts } from './model.js';
 import { type PluginFacts, seal } from './plugin.js';
 import type { OptionsOf, Schema } from './schema.js';
 import type { Space } from './space.js';
+import type { Trees } from './trees.js';
 
 /**
  * What an attack looks for: any point within the budget that reaches the goal, or the nearest one that there is. The first kind is run
@@ -37,6 +38,8 @@ export interface EvasionJob<A extends Access = Access, Options = unknown, S exte
    * sample of another answer or a random one, asked about and counted. A sample for which there is none is finished, and its row says so.
    */
   starts(): Promise<S['centre']>;
+  /** The model's trees, for attacks that declare to read them. */
+  trees(): Trees;
 }
 
 /** An attack that perturbs inputs of a trained model. */
@@ -45,6 +48,8 @@ export interface Evasion<S extends Space = Ball> extends PluginFacts {
   readonly cites: readonly string[];
   /** The access it needs. */
   readonly access: Access;
+  /** What it reads of the model itself, and runs on no model without: for that the attacker must know the model as for gradients. */
+  readonly reads?: 'trees';
   /** The norms whose balls it works in, or the distances of its spaces. */
   readonly norms: readonly S['norm'][];
   readonly finds: Finds;
@@ -68,3 +73,9 @@ export function defineAttack<const A extends Access, O extends Schema, S extends
 ) {
   return seal({ kind: 'evasion' as const, ...attack });
 }
+
+/** Whether a model offers what an attack needs. */
+export const runsOn = (
+  { access, reads }: Pick<Evasion, 'access' | 'reads'>,
+  model: Pick<ModelFacts, 'access' | 'trees'>,
+): boolean => allows(model.access, access) && (reads === undefined || model[reads] !== undefined);

@@ -2,10 +2,11 @@ import { ball, type Ball, type BallNorm, type Box, stream, type Tensor, within }
 import type { Evasion, EvasionJob } from './attack.js';
 import { GauntletError, unexpected } from './errors.js';
 import type { Goal } from './goal.js';
-import type { Access, Model } from './model.js';
+import type { Access, Model, ModelFacts } from './model.js';
 import { pointAt, type Points, setPoint, shapeOf } from './points.js';
 import type { Space } from './space.js';
 import { findStarts, type Pool } from './starts.js';
+import type { Trees } from './trees.js';
 import { FINISHED, type Found, nothingFound, watch, type Watched } from './watch.js';
 
 /** An evasion attack, its options, and the samples it is run on, in any space. */
@@ -171,6 +172,7 @@ async function runOn<S extends Space>(
     queries: budget - spent,
     active,
     starts: () => findStarts({ ...task, ...run, random }),
+    trees: () => treesFor(attack, task.surrogate ?? task.model),
   };
   try {
     const points = await attack.run(job as EvasionJob<never, never, S>);
@@ -183,4 +185,18 @@ async function runOn<S extends Space>(
     if (error === FINISHED) return null;
     throw error;
   }
+}
+
+function treesFor(
+  { id, reads }: Pick<Evasion, 'id' | 'reads'>,
+  { name, trees }: Pick<ModelFacts, 'name' | 'trees'>,
+): Trees {
+  if (reads === 'trees' && trees !== undefined) return trees;
+  throw unexpected({
+    found: reads === 'trees' ? `model ${name} without trees` : 'call of trees',
+    at: id,
+    expected: 'a model made of trees, and an attack that declares to read them',
+    remedy: 'Choose another model, or declare what the attack reads.',
+    code: 'internal',
+  });
 }

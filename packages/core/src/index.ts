@@ -10,7 +10,7 @@ export {
   type RuntimeFacts,
 } from './adapter.js';
 export { apply, type Io, type Shard, shardCount } from './apply.js';
-export { defineAttack, type Evasion, type EvasionJob, type Finds } from './attack.js';
+export { defineAttack, type Evasion, type EvasionJob, type Finds, runsOn } from './attack.js';
 export { type Binder, type Token, token, type Values } from './binder.js';
 export {
   certifiedShardCount,
@@ -75,6 +75,7 @@ export { type Row, runOf, type Verdict, WORST_CASE, worstCase } from './row.js';
 export { type Samples, samplesOf, setApart } from './samples.js';
 export { optionFacts, type OptionFact, type OptionsOf, parseOptions, type Schema } from './schema.js';
 export type { Space } from './space.js';
+export type { Tree, Trees } from './trees.js';
 export type { Pool } from './starts.js';
 export { describeThreat, type Target, type ThreatModel } from './threat.js';
 export { train } from './train.js';

@@ -1,6 +1,7 @@
 import type { Tensor } from '@gauntlet/tensor';
 import type { Loss } from './loss.js';
 import type { Points } from './points.js';
+import type { Trees } from './trees.js';
 
 /** What a plugin may ask a model for. A ladder: who may have gradients may have scores, who may have scores may have labels. */
 export type Access = 'gradients' | 'scores' | 'labels' | 'none';
@@ -34,6 +35,8 @@ export interface ModelFacts<P extends Points = Tensor> {
   readonly classes: number;
   /** The highest rung that it offers. */
   readonly access: Access;
+  /** Where the model is made of decision trees: what they are. Whoever reads them knows the model. */
+  readonly trees?: Trees;
   /** Where a part of the model is random: the same model with noise of its own. Left out where equal calls get equal answers. */
   draw?(noise: Noise): Model<Access, P>;
   /** Where a detector guards the model: whether it lets each point pass. */

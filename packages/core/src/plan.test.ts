@@ -151,6 +151,22 @@ describe('assemble', () => {
     );
   });
 
+  it('lets an attack read trees where there are some, and the attacker knows the model', async () => {
+    const toy = linearToy();
+    const reading = { ...climb, access: 'none', reads: 'trees' } as const;
+    const leaf = { base: [0, 0], trees: [{ scores: [1, 0] }] };
+    const dataset = datasetOf(toy);
+    const through = (model: Toy['model'], threatModel = threat) =>
+      assemble(planFor(dataset, { threatModel }), { model, dataset, attack: () => reading });
+    await expect(through({ ...toy.model, trees: leaf })).resolves.toBeDefined();
+    await expect(through(toy.model)).rejects.toThrow(
+      'Unexpected model without trees at linear toy, expected trees, which attack/climb needs.',
+    );
+    await expect(through({ ...toy.model, trees: leaf }, { ...threat, access: 'scores' })).rejects.toThrow(
+      "Unexpected attack that reads the model's trees at attack/climb, expected at most scores",
+    );
+  });
+
   it('refuses the least likely class where there are no scores', async () => {
     const toy = linearToy();
     const model = { ...toy.model, access: 'labels' as const };

@@ -1,4 +1,4 @@
-import type { Evasion } from './attack.js';
+import { type Evasion, runsOn } from './attack.js';
 import { checkShapes, checkValues, isClass } from './check-data.js';
 import type { Dataset } from './dataset.js';
 import type { Prover } from './certify.js';
@@ -125,22 +125,24 @@ function mustWork({ id, norms }: Pick<Evasion, 'id' | 'norms'>, { norm }: Threat
   });
 }
 
-function mustBeAllowed({ id, access }: Evasion, threat: ThreatModel): void {
-  if (allows(threat.access, access)) return;
+function mustBeAllowed({ id, access, reads }: Evasion, threat: ThreatModel): void {
+  if (allows(threat.access, reads === undefined ? access : 'gradients')) return;
   throw unexpected({
-    found: `attack that needs ${access}`,
+    found: reads === undefined ? `attack that needs ${access}` : `attack that reads the model's ${reads}`,
     at: id,
     expected: `at most ${threat.access}, as the threat model says`,
     remedy: 'Raise the access of the threat model, or choose another attack.',
   });
 }
 
-function mustOffer(model: Model<Access>, { id, access }: Evasion): void {
-  if (allows(model.access, access)) return;
+function mustOffer(model: Model<Access>, attack: Evasion): void {
+  if (runsOn(attack, model)) return;
+  const { id, access, reads } = attack;
+  const lacks = allows(model.access, access) ? reads : access;
   throw unexpected({
-    found: `model that offers ${model.access}`,
+    found: lacks === reads ? `model without ${reads}` : `model that offers ${model.access}`,
     at: model.name,
-    expected: `${access}, which ${id} needs`,
+    expected: `${lacks}, which ${id} needs`,
     remedy: 'Choose an attack that needs less.',
     code: 'unsupported',
   });

@@ -26,6 +26,7 @@ describe('the lint', () => {
     ['a plugin', 'an adapter', 'plugins/attack-pgd/src/index.ts', '@gauntlet/adapter-onnx'],
     ['a plugin', 'the harness outside its tests', 'plugins/attack-pgd/src/index.ts', '@gauntlet/testing'],
     ['a plugin', 'what it does not declare', 'plugins/attack-pgd/src/index.ts', 'fflate'],
+    ['an example', 'an adapter outside its tests', 'tools/kinds/src/index.ts', '@gauntlet/adapter-onnx'],
     ['an adapter', 'a container', 'packages/adapter-onnx/src/index.ts', 'inversify'],
   ])('keeps %s from importing %s', async (_, __, file, name) => {
     expect(await complaints(file, `import * as forbidden from '${name}';`)).not.toEqual([]);
@@ -35,6 +36,7 @@ describe('the lint', () => {
     ['plugins/attack-pgd/src/index.ts', '@gauntlet/tensor'],
     ['plugins/attack-pgd/src/index.test.ts', '@gauntlet/adapter-onnx'],
     ['packages/adapter-onnx/src/index.ts', 'onnxruntime-node'],
+    ['tools/kinds/src/decision-tree.test.ts', '@gauntlet/dataset-npz'],
   ])('lets %s import %s', async (file, name) => {
     expect(await complaints(file, `import * as allowed from '${name}';`)).toEqual([]);
   });
