@@ -65,7 +65,18 @@ const boundaries = (depConstraints, more = {}) => [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/dist', '**/node_modules', '**/*_pb.ts', '.nx', 'coverage', 'fixtures', 'gauntlet-out'] },
+  {
+    ignores: [
+      '**/dist',
+      '**/node_modules',
+      '**/*_pb.ts',
+      '.nx',
+      'coverage',
+      '**/.venv',
+      'fixtures',
+      'gauntlet-out',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.strict,
   {

@@ -7,7 +7,7 @@ import { ancestorsOf, influencedBy, lastCut, readersOf } from './paths.js';
 import type { Lowering, Rule } from './rule.js';
 import { EXPANSIONS, RULES } from './rules/index.js';
 import { pixels, sumOfPhases } from './rules/phases.js';
-import type { SiteParts } from './site.js';
+import type { Arrived, SiteParts } from './site.js';
 import { fit, siteOf, valueOf } from './site.js';
 import type { Phases, Value } from './value.js';
 
@@ -59,43 +59,60 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
     );
   }
 
-  const arrived = new Map<string, (Value | Phases)[]>([
-    [of, [seed === undefined ? ops.full(target, 1) : { ...target, name: seed }]],
-  ]);
-  const settled = new Map<string, Value>();
-  const settle = (name: string): Value | undefined => {
-    const parts = arrived.get(name);
-    if (parts === undefined) return settled.get(name);
-    const values = laidOut(ops, parts);
-    const total = values.length === 1 ? values[0]! : ops.emit('Sum', values);
-    graph.annotate(total.name, total);
-    arrived.delete(name);
-    settled.set(name, total);
-    return total;
-  };
+  const arrived = arrivalsOf(graph, ops);
+  arrived.add(of, seed === undefined ? ops.full(target, 1) : { ...target, name: seed });
 
   for (const node of nodes.reverse()) {
     if (!node.output.some((name) => influenced.has(name) && arrived.has(name))) continue;
     const path = nodePath(node);
     const rule = ruleOf(node, path);
-    const gradients = node.output.map((name) => settle(name));
-    const site = siteOf({ node, path, graph, ops, lowering, gradients, value, readers });
+    const site = siteOf({ node, path, graph, ops, lowering, arrived, value, readers });
     const recipes = rule(site);
     node.input.forEach((name, i) => {
       if (!influenced.has(name)) return;
       const recipe = recipes[i] ?? site.refuse(`gradient of input ${i} ("${name}")`);
       if (recipe === 'none') return;
       const made = recipe();
-      const part = isWhole(made) ? fit(made, value(name, path), ops, path) : made;
-      const parts = arrived.get(name);
-      if (parts === undefined) arrived.set(name, [part]);
-      else parts.push(part);
+      arrived.add(name, isWhole(made) ? fit(made, value(name, path), ops, path) : made);
     });
   }
 
-  const reached = wrt.some((name) => arrived.has(name) || settled.has(name));
+  const reached = wrt.some(arrived.has);
   if (!reached && unreached === 'refuse') failPath(options, nodes.reverse(), influenced);
-  return new Map(wrt.map((name) => [name, (settle(name) ?? ops.full(value(name, `"${name}"`), 0)).name]));
+  return new Map(
+    wrt.map((name) => [name, (arrived.sum(name) ?? ops.full(value(name, `"${name}"`), 0)).name]),
+  );
+}
+
+/** Gathers gradients by tensor; the first who asks for one has its parts summed. */
+function arrivalsOf(graph: Graph, ops: Ops): Arrived & { add(name: string, part: Value | Phases): void } {
+  const parts = new Map<string, readonly (Value | Phases)[]>();
+  const sums = new Map<string, Value>();
+  return {
+    has: (name) => parts.has(name) || sums.has(name),
+    add(name, part) {
+      parts.set(name, [...(parts.get(name) ?? []), part]);
+    },
+    phases(name) {
+      const split = (parts.get(name) ?? []).filter((part): part is Phases => !isWhole(part));
+      const [first] = split;
+      if (first === undefined || split.length < parts.get(name)!.length) return undefined;
+      if (split.some(({ stride }) => stride !== first.stride)) return undefined;
+      const sum = sumOfPhases(ops, split);
+      parts.set(name, [sum]);
+      return sum;
+    },
+    sum(name) {
+      const own = parts.get(name);
+      if (own === undefined) return sums.get(name);
+      const values = laidOut(ops, own);
+      const sum = values.length === 1 ? values[0]! : ops.emit('Sum', values);
+      graph.annotate(sum.name, sum);
+      parts.delete(name);
+      sums.set(name, sum);
+      return sum;
+    },
+  };
 }
 
 /** Gradients as images; those by phases of one stride are added before they are laid out. */
@@ -132,7 +149,7 @@ function expand(
   for (const node of nodes) {
     const expansion = expansionOf(node);
     if (!expansion || !node.output.some((name) => influenced.has(name) && needed.has(name))) continue;
-    const site = siteOf({ ...parts, node, path: nodePath(node), gradients: [], readers: new Map() });
+    const site = siteOf({ ...parts, node, path: nodePath(node), arrived: NOTHING, readers: new Map() });
     graph.replace(
       node,
       expansion(site).map((output) => output?.name),
@@ -140,6 +157,8 @@ function expand(
   }
   sortNodes(graph.proto);
 }
+
+const NOTHING: Arrived = { has: () => false, sum: () => undefined, phases: () => undefined };
 
 const throughOf = ({ quantisation = 'straight-through' }: Differentiation): ReadonlySet<string> =>
   new Set(quantisation === 'zero' ? [] : ['QuantizeLinear']);

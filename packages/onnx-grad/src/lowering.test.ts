@@ -7,6 +7,8 @@ import { learnTypes, run } from './testing/run.js';
 /** Images by a model of their channels, height and width; `noise` gives constants that look random. */
 type Build = (graph: Graph, x: string, noise: (...dims: number[]) => string) => string;
 
+const pads = (size: number) => ({ pads: [size, size, size, size] });
+
 const conv =
   (
     filters: number,
@@ -30,6 +32,11 @@ const after =
   (graph, x, noise) =>
     builds.reduce((value, build) => build(graph, value, noise), x);
 const relu: Build = (graph, x) => graph.node('Relu', [x]);
+const clip =
+  (low: number, high: number): Build =>
+  (graph, x) =>
+    graph.node('Clip', [x, graph.scalar('float32', low), graph.scalar('float32', high)]);
+const halving = conv(32, 1, [3, 3], { strides: [2, 2], group: 32, ...pads(1) });
 const both =
   (...builds: readonly Build[]): Build =>
   (graph, x, noise) =>
@@ -37,8 +44,6 @@ const both =
       'Sum',
       builds.map((build) => build(graph, x, noise)),
     );
-
-const pads = (size: number) => ({ pads: [size, size, size, size] });
 
 const cases: readonly (readonly [string, readonly number[], Build])[] = [
   ['overlapping MaxPool', [16, 9, 8], pool(3, 2, 0)],
@@ -66,6 +71,22 @@ const cases: readonly (readonly [string, readonly number[], Build])[] = [
       after(conv(32, 16, [3, 3], { strides: [2, 2], ...pads(1) }), relu),
     ),
   ],
+  [
+    'widened, clipped, halved: by phases to where channels are few',
+    [16, 9, 8],
+    after(conv(32, 16, [1, 1]), clip(0, 6), halving, clip(0, 6)),
+  ],
+  [
+    'the same with one bound, an image of few channels and a second reader',
+    [24, 6, 7],
+    both(after(conv(32, 24, [1, 1]), relu, halving), conv(32, 24, [1, 1], { strides: [2, 2] })),
+  ],
+  [
+    'widened and halved, the widened read twice',
+    [16, 6, 6],
+    after(conv(32, 16, [1, 1]), relu, both(halving, conv(32, 32, [1, 1], { strides: [2, 2] }))),
+  ],
+  ['widened and halved without an activation', [16, 7, 6], after(conv(32, 16, [1, 1]), halving)],
   [
     'a pool and a convolution of one image',
     [16, 8, 8],

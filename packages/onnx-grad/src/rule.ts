@@ -17,6 +17,8 @@ export interface Site {
   readonly path: string;
   /** Gradient of the first output; zeros if nothing has arrived there. */
   readonly g: Value;
+  /** Gradient of the first output by phases, if it came so: laid out as pixels only where `g` is asked for. */
+  phases(): Phases | undefined;
   /** Gradient of any output; zeros if nothing has arrived there. */
   gradient(i: number): Value;
   /** Whether anything has arrived at an output. */

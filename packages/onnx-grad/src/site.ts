@@ -2,18 +2,27 @@ import type { Dim, NodeProto, TensorType } from '@gauntlet/onnx';
 import { attributesOf, fail, isFloat, numbersOf } from '@gauntlet/onnx';
 
 import type { Site } from './rule.js';
-import type { Value } from './value.js';
+import type { Phases, Value } from './value.js';
 import { shown } from './value.js';
+
+/** The gradients that have arrived at tensors. */
+export interface Arrived {
+  has(name: string): boolean;
+  /** Their sum; undefined if nothing has. */
+  sum(name: string): Value | undefined;
+  /** Their sum by phases, if all of them are by phases of one stride. */
+  phases(name: string): Phases | undefined;
+}
 
 /** What a site is made from. */
 export interface SiteParts extends Pick<Site, 'node' | 'path' | 'graph' | 'ops' | 'lowering'> {
-  readonly gradients: readonly (Value | undefined)[];
+  readonly arrived: Arrived;
   readonly readers: ReadonlyMap<string, readonly (NodeProto | undefined)[]>;
   value(name: string, path: string): Value;
 }
 
 /** The view of a node that its rule gets. */
-export function siteOf({ node, path, graph, ops, lowering, gradients, readers, value }: SiteParts): Site {
+export function siteOf({ node, path, graph, ops, lowering, arrived, readers, value }: SiteParts): Site {
   const has = (i: number) => node.input[i] !== undefined && node.input[i] !== '';
   const x = (i: number) =>
     has(i)
@@ -29,7 +38,7 @@ export function siteOf({ node, path, graph, ops, lowering, gradients, readers, v
           'bad-node',
           `Unexpected missing output ${i} at ${path}, expected a tensor. Export the model again.`,
         );
-  const gradient = (i: number) => gradients[i] ?? ops.full(y(i), 0);
+  const gradient = (i: number) => arrived.sum(node.output[i] ?? '') ?? ops.full(y(i), 0);
   const refuse = (what: string): never =>
     fail(
       'no-rule',
@@ -46,7 +55,8 @@ export function siteOf({ node, path, graph, ops, lowering, gradients, readers, v
       return gradient(0);
     },
     gradient,
-    reached: (i) => gradients[i] !== undefined,
+    reached: (i) => arrived.has(node.output[i] ?? ''),
+    phases: () => arrived.phases(node.output[0]!),
     has,
     x,
     y,

@@ -1,16 +1,16 @@
 import { fail, numbersOf } from '@gauntlet/onnx';
 
 import type { Rule, Rules, Site } from '../rule.js';
-import { whenInside, whenPositive } from './masks.js';
+import { clipped, whenInside } from './masks.js';
 import { maskedByPool } from './pool.js';
 
 const relu: Rule = (site) => [
-  () => (maskedByPool(site, site.node.output[0]!) ? site.g : whenPositive(site, site.y(), site.g)),
+  () => (maskedByPool(site, site.node.output[0]!) ? site.g : clipped(site, 0, Infinity)),
 ];
 
 /** At constant bounds the gradient is 0, as torch.clamp and relu6 have it; bounds that are tensors take it over there. */
 const clip: Rule = (site) => {
-  const { x, y, g, has, graph, node } = site;
+  const { x, has, graph, node } = site;
   const { where, and, or, less, greater, lessOrEqual, greaterOrEqual } = site.ops;
   const bound = (i: number, none: number) => {
     if (!has(i)) return none;
@@ -20,16 +20,17 @@ const clip: Rule = (site) => {
   const [low, high] = [bound(1, -Infinity), bound(2, Infinity)];
   return [
     () => {
-      if (low !== undefined && high !== undefined) return whenInside(site, y(), low, high, g);
+      if (low !== undefined && high !== undefined) return clipped(site, low, high);
       return where(
         [...(has(1) ? [greater(x(0), x(1))] : []), ...(has(2) ? [less(x(0), x(2))] : [])].reduce(and),
-        g,
+        site.g,
         0,
       );
     },
     // Where the bounds cross, the result is the upper one.
-    () => where([lessOrEqual(x(0), x(1)), ...(has(2) ? [less(x(1), x(2))] : [])].reduce(and), g, 0),
-    () => where([greaterOrEqual(x(0), x(2)), ...(has(1) ? [lessOrEqual(x(2), x(1))] : [])].reduce(or), g, 0),
+    () => where([lessOrEqual(x(0), x(1)), ...(has(2) ? [less(x(1), x(2))] : [])].reduce(and), site.g, 0),
+    () =>
+      where([greaterOrEqual(x(0), x(2)), ...(has(1) ? [lessOrEqual(x(2), x(1))] : [])].reduce(or), site.g, 0),
   ];
 };
 

@@ -1,8 +1,8 @@
-import type { Tensor } from '@gauntlet/onnx';
+import { attributesOf, type Tensor } from '@gauntlet/onnx';
 
 import type { Site } from '../rule.js';
 import type { Phases, Value } from '../value.js';
-import { byPhases } from './phases.js';
+import { BLOCK, byPhases } from './phases.js';
 import type { Window } from './window.js';
 import { spread } from './window.js';
 
@@ -16,27 +16,53 @@ export interface Convolution {
 /**
  * The input gradient of a convolution. Convolutions stay in ONNX Runtime's blocked layout, transposed ones do not; so where the weights
  * are constants, the gradient is written as convolutions with the weights mirrored and turned: by the phases of the stride, or directly
- * where the stride is 1. Everything else, also a single input channel, is a ConvTranspose.
+ * where the stride is 1. Everything else is a ConvTranspose, also what would fill a small part of a block of channels: images.
  */
 export function inputGradient(convolution: Convolution): Value | Phases {
   const { site, window, group } = convolution;
-  const { x, g, lowering, graph, node } = site;
+  const { x, lowering, graph, node } = site;
   const weights = lowering === 'plain' ? undefined : graph.value(node.input[1]!);
   const blocked = weights?.dtype === 'float32' && x(0).dims.length === 4;
   const found = blocked ? asConvolution(convolution, weights) : undefined;
-  return found ?? spread(site, g, x(1), window, group, x(0));
+  return found ?? spread(site, site.g, x(1), window, group, x(0));
+}
+
+/**
+ * What a convolution by one does to every pixel it does to every phase: a gradient by phases stays so, where it is laid out more cheaply behind the convolution, in fewer channels.
+ * Undefined if it is not by phases or the tensor is not of such a convolution.
+ */
+export function phasesOfNarrow(site: Site, name = site.node.output[0]!): Phases | undefined {
+  const { graph } = site;
+  const maker = graph.producer(name);
+  if (maker?.opType !== 'Conv' || maker.domain !== '') return undefined;
+  const weights = graph.value(maker.input[1] ?? '');
+  const [filters = 0, channels = 0, ...kernel] = weights?.dims ?? [];
+  const attr = attributesOf(maker);
+  const still =
+    [attr.ints('strides', []), kernel].every((sizes) => sizes.every((size) => size === 1)) &&
+    attr.ints('pads', []).every((size) => size === 0);
+  return weights?.dtype === 'float32' &&
+    kernel.length === 2 &&
+    filters > channels &&
+    still &&
+    attr.int('group', 1) === 1
+    ? site.phases()
+    : undefined;
 }
 
 /** The gradient by a convolution with constant weights; undefined where there is none that pays. */
 function asConvolution(convolution: Convolution, weights: Tensor): Value | Phases | undefined {
   const { site, window, group } = convolution;
-  const { x, g } = site;
+  const { x } = site;
   const channels = Number(x(0).dims[1]);
   const depthwise = group > 1 && channels === group;
-  if (!(channels > group) && !depthwise) return undefined;
+  const few = group === 1 && channels < BLOCK && window.kernel.some((size, i) => size > window.strides[i]!);
+  if ((!(channels > group) && !depthwise) || few) return undefined;
+  const arrived = phasesOfNarrow(site);
+  if (arrived !== undefined) return pointwise(site, weights, arrived);
   const phases = byPhases(convolution, weights);
   if (phases !== undefined) return phases;
-  return window.strides.every((stride) => stride === 1) ? mirrored(convolution, weights, g) : undefined;
+  return window.strides.every((stride) => stride === 1) ? mirrored(convolution, weights, site.g) : undefined;
 }
 
 /** [O, C / G, ...kernel] -> [C, O / G, ...kernel] with the kernel mirrored. */
@@ -54,6 +80,22 @@ function turned({ dims, data }: Tensor, group: number): Tensor {
     }
   }
   return { dtype: 'float32', dims: [group * channels, each, ...kernel], data: target };
+}
+
+/** The gradient of a convolution by one, phase by phase. */
+function pointwise({ x, ops }: Site, weights: Tensor, { stride, phases }: Phases): Phases {
+  const own = ops.constant(turned(weights, 1));
+  const passed = phases.map(
+    (phase) =>
+      phase &&
+      ops.emit(
+        'Conv',
+        [phase, own],
+        { kernel_shape: [1, 1] },
+        { dtype: phase.dtype, dims: [phase.dims[0]!, own.dims[0]!, ...phase.dims.slice(2)] },
+      ),
+  );
+  return { stride, phases: passed, whole: x(0) };
 }
 
 /** Convolution of g with the turned weights at stride 1; undefined where the padding would be negative. */

@@ -8,7 +8,7 @@ import type { Window } from './window.js';
 import { windowOf } from './window.js';
 
 const conv: Rule = (site) => {
-  const { x, g, attr, path, ops } = site;
+  const { x, attr, path, ops } = site;
   const weights = x(1);
   const group = attr.int('group', 1);
   for (const size of [x(0).dims[1], weights.dims[0]]) {
@@ -24,11 +24,11 @@ const conv: Rule = (site) => {
   );
   return [
     () => inputGradient({ site, window, group }),
-    () => weightGradient(site, x(0), g, window, group),
+    () => weightGradient(site, x(0), site.g, window, group),
     () =>
       ops.sum(
-        g,
-        [...g.dims.keys()].filter((axis) => axis !== 1),
+        site.g,
+        [...site.g.dims.keys()].filter((axis) => axis !== 1),
         false,
       ),
   ];

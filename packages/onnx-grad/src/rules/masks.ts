@@ -1,39 +1,60 @@
+import type { Ops } from '../ops.js';
 import type { Site } from '../rule.js';
-import type { Value } from '../value.js';
-import { elements } from '../value.js';
+import type { Phases, Value } from '../value.js';
+import { phasesOfNarrow } from './conv-lowering.js';
+import { type Reading, scaled, STEEP } from './depthwise.js';
 
-/**
- * Scales every normal number above 0 to at least 1, which is then clipped to 1, as is a product that overflows. A power of two: exact.
- */
-const STEEP = 2 ** 127;
+/** Bounds that are nearer to 0, without being it, cannot be told from their neighbours by a product. */
+const NEAREST = 2 ** -64;
 
-/** As steep as a difference to a bound of usual size may be without overflowing. */
-const STEEP_DIFFERENCE = 2 ** 100;
+/** g where y > 0, else 0, for a y that is not negative. */
+export const whenPositive = (site: Site, y: Value, g: Value): Value => whenInside(site, y, 0, Infinity, g);
 
-/** g where y > 0, else 0, for a y that is not negative. The fast form multiplies by a mask of exact zeros and ones. */
-export function whenPositive(site: Site, y: Value, g: Value): Value {
-  const { ops, lowering } = site;
-  const { mul, where, greater, cast } = ops;
-  if (lowering === 'plain' || y.dtype !== 'float32') return where(greater(y, 0), g, 0);
-  return mul(g, hasBlocks(site, y) ? steps(ops, y, STEEP, 0) : cast(cast(y, 'bool'), 'float32'));
+/** The gradient of a node that clips: what has arrived, where its result lies inside the bounds, else 0. Gradients by phases stay so where that is cheaper. */
+export function clipped(site: Site, low: number, high: number): Value | Phases {
+  const { ops, node, x } = site;
+  const y = site.y();
+  const phases = isFast(site, y, low, high) ? phasesOfNarrow(site, node.input[0]) : undefined;
+  if (phases === undefined) return whenInside(site, y, low, high, site.g);
+  const found = outside(ops, y, low, high);
+  const { stride } = phases;
+  const masked = phases.phases.map((g, phase) => {
+    if (g === undefined) return undefined;
+    const offsets = [Math.floor(phase / stride), phase % stride];
+    return within(ops, found, g, { offsets, stride, counts: g.dims.slice(2) as number[] });
+  });
+  return { stride, phases: masked, whole: x(0) };
 }
 
-/** g where low < y < high, else 0, for a y that was clipped to these bounds. */
+/** g where low < y < high, else 0, for a y that was clipped to these bounds. The fast form multiplies by a mask of exact zeros and ones. */
 export function whenInside(site: Site, y: Value, low: number, high: number, g: Value): Value {
   const { ops, lowering } = site;
-  const { mul, where, and, greater, less } = ops;
-  if (low === 0 && high === Infinity) return whenPositive(site, y, g);
-  if (lowering === 'plain' || y.dtype !== 'float32' || !hasBlocks(site, y)) {
-    const bounds = [
-      ...(low === -Infinity ? [] : [greater(y, low)]),
-      ...(high === Infinity ? [] : [less(y, high)]),
-    ];
-    return bounds.length === 0 ? g : where(bounds.reduce(and), g, 0);
-  }
-  if (low === 0) return mul(g, insideOf(ops, y, high));
-  const above = low === -Infinity ? g : mul(g, steps(ops, y, STEEP_DIFFERENCE, -low));
-  return high === Infinity ? above : mul(above, steps(ops, y, -STEEP_DIFFERENCE, -high));
+  const { mul, where, and, greater, less, cast } = ops;
+  if (isFast(site, y, low, high)) return within(ops, outside(ops, y, low, high), g);
+  if (lowering === 'blocked' && y.dtype === 'float32' && low === 0 && high === Infinity)
+    return mul(g, cast(cast(y, 'bool'), 'float32'));
+  const inside = [
+    ...(low === -Infinity ? [] : [greater(y, low)]),
+    ...(high === Infinity ? [] : [less(y, high)]),
+  ];
+  return inside.length === 0 ? g : where(inside.reduce(and), g, 0);
 }
+
+const isFast = (site: Site, y: Value, ...bounds: readonly number[]): boolean =>
+  site.lowering === 'blocked' &&
+  y.dtype === 'float32' &&
+  hasBlocks(site, y) &&
+  bounds.every((bound) => bound === 0 || Math.abs(bound) >= NEAREST);
+
+/** Tensors that are 1 where y is at one of its bounds, and 0 elsewhere. */
+const outside = (ops: Ops, y: Value, low: number, high: number): Value[] =>
+  low === 0 && high < Infinity
+    ? [ends(ops, y, high)]
+    : [low, high].filter(Number.isFinite).map((bound) => at(ops, y, bound, bound === low));
+
+/** g where none of the tensors is 1. */
+const within = (ops: Ops, outside: readonly Value[], g: Value, reading?: Reading): Value =>
+  outside.reduce((masked, one) => ops.mul(masked, scaled(ops, one, -1, 1, reading)), g);
 
 /** Whether ONNX Runtime keeps a tensor in its blocked layout: images with a known number of channels, unless a convolution made them whose weights may change. */
 function hasBlocks({ graph }: Site, { name, dims }: Value): boolean {
@@ -43,30 +64,26 @@ function hasBlocks({ graph }: Site, { name, dims }: Value): boolean {
   return maker?.opType !== 'Conv' || graph.value(maker.input[1] ?? '') !== undefined;
 }
 
-/** clip(slope * (y + shift), 0, 1) as a depthwise 1x1 convolution that is fused with its Clip. */
-function steps(ops: Site['ops'], y: Value, slope: number, shift: number): Value {
-  return clipped(ops, scaled(ops, y, slope, slope * shift), 0, 1);
+/** 1 where y is at the bound, 0 where it is inside: relu(1 - s |y - bound|), with a slope s that the next number brings to 0. A convolution with its Relu costs no more than without. */
+function at(ops: Ops, y: Value, bound: number, isLow: boolean): Value {
+  const slope = (isLow ? -1 : 1) * steepness(bound, isLow);
+  return ops.emit('Relu', [scaled(ops, y, slope, 1 - slope * bound)]);
 }
 
 /**
- * 1 where 0 < y < high, 0 at both ends, for 0 <= y <= high: with a steep s, q = min(s^3 y, s high) is 0 at y = 0 and s high above it,
- * and tanh(q - s y) is 0 at both ends and 1 between them. Both convolutions are fused with what follows.
+ * 1 where y is 0 or high, 0 between: relu(1 - c + s y + relu(c - steep y)), with c = s high, which are whole numbers that floats hold. At both ends one of the terms in y
+ * is c; between them their sum is at most c - 1.
  */
-function insideOf(ops: Site['ops'], y: Value, high: number): Value {
-  const step = 2 ** 40;
-  const top = step * Math.fround(high);
-  const ceiling = clipped(ops, scaled(ops, y, STEEP / 4, 0), 0, top);
-  return ops.tanh(ops.add(scaled(ops, y, -step, 0), ceiling));
+function ends(ops: Ops, y: Value, high: number): Value {
+  const slope = steepness(high, false);
+  const low = ops.emit('Relu', [scaled(ops, y, -STEEP, slope * high)]);
+  return ops.emit('Relu', [ops.add(scaled(ops, y, slope, 1 - slope * high), low)]);
 }
 
-/** slope * y + bias as a depthwise 1x1 convolution. */
-export function scaled({ emit, constant }: Site['ops'], y: Value, slope: number, bias: number): Value {
-  const channels = y.dims[1] as number;
-  const each = (value: number, dims: readonly number[]) =>
-    constant({ dtype: 'float32', dims, data: new Float32Array(elements(dims, `"${y.name}"`)).fill(value) });
-  const inputs = [y, each(slope, [channels, 1, 1, 1]), ...(bias === 0 ? [] : [each(bias, [channels])])];
-  return emit('Conv', inputs, { group: channels, kernel_shape: [1, 1] }, y);
+/** The inverse of the distance from a bound to the next number inside: a power of two, by which the bound is a whole number up to 2^24. */
+function steepness(bound: number, isLow: boolean): number {
+  if (bound === 0) return STEEP;
+  const bits = new Int32Array(Float32Array.of(bound).buffer);
+  bits[0]! += bound > 0 === isLow ? 1 : -1;
+  return 1 / Math.abs(new Float32Array(bits.buffer)[0]! - Math.fround(bound));
 }
-
-const clipped = ({ emit, scalar }: Site['ops'], x: Value, low: number, high: number): Value =>
-  emit('Clip', [x, scalar(low, 'float32'), scalar(high, 'float32')]);

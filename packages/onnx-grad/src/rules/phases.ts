@@ -4,41 +4,33 @@ import type { Ops } from '../ops.js';
 import type { Phases, Value } from '../value.js';
 import { elements, product } from '../value.js';
 import type { Convolution } from './conv-lowering.js';
-import { scaled } from './masks.js';
+import { scaled } from './depthwise.js';
 
 /** ONNX Runtime's blocked layout holds channels in blocks of 16 (of 8 where registers are shorter). */
 export const BLOCK = 16;
 
-/** What a multiplication costs in a convolution that makes one block or two of channels, by one that makes more: measured. */
-const COST_OF_BLOCKS = [1.5, 1.15];
-
 /**
  * The input gradient of a convolution by phases, as convolutions at their resolution: pixel y = stride q + r gets w[t] g[i] for every
- * tap t and window i with step i + t = y + pad, where step is the convolution's own stride. So phase r reads g at (stride / step) q + e,
- * with offsets e = (r + pad - t) / step, by the taps t for which that is whole.
+ * tap t and window i with stride i + t = y + pad. So phase r reads g at q + e, with offsets e = (r + pad - t) / stride, by the taps t for which that is whole.
  *
- * Phases are made one by one, each by its own taps only; where channels are few, all at once, as channels of one convolution, then also
- * by a stride that is a multiple of the step. Undefined where strides differ, the kernel has gaps, shapes are not known, or nothing is won.
+ * Phases are made one by one, each by its own taps only; where channels do not fill blocks, all at once, as channels of one convolution. Undefined where strides differ or are 1,
+ * the kernel has gaps, or shapes are not known.
  */
 export function byPhases(convolution: Convolution, weights: Tensor): Value | Phases | undefined {
   const { site, window, group } = convolution;
   const { x, g, ops } = site;
-  const [step] = window.strides as [number, ...number[]];
+  const [stride = 1] = window.strides;
   const sizes = [...x(0).dims.slice(1), ...g.dims.slice(2)];
-  if (sizes.length !== 5 || sizes.some((size) => typeof size === 'string')) return undefined;
-  if (window.strides.some((each) => each !== step) || window.dilations.some((each) => each !== 1))
+  if (sizes.length !== 5 || sizes.some((size) => typeof size === 'string') || stride === 1) return undefined;
+  if (window.strides.some((each) => each !== stride) || window.dilations.some((each) => each !== 1))
     return undefined;
-  const plans = [
-    ...(group > 1 || (step > 1 && Number(x(0).dims[1]) % BLOCK === 0)
-      ? [planOf(convolution, step, false)]
-      : []),
-    ...(group === 1 ? [step, 2 * step, 4 * step].map((stride) => planOf(convolution, stride, true)) : []),
-  ];
-  const { stride, parts } = plans.reduce((a, b) => (b.cost < a.cost ? b : a));
-  if (stride === 1) return undefined;
-  const phases = parts.map((part) => part && phaseConvolution(convolution, weights, stride, part));
-  if (phases.length > 1) return { stride, phases, whole: x(0) };
-  return cropped(ops, pixelsOf(ops, phases[0]!, stride), x(0));
+  const all = range(stride * stride).map((phase) => [Math.floor(phase / stride), phase % stride] as const);
+  const together = group === 1 && Number(x(0).dims[1]) % BLOCK !== 0;
+  const phases = (together ? [all] : all.map((phase) => [phase])).map((own) => {
+    const part = partOf(convolution, own);
+    return part && phaseConvolution(convolution, weights, part);
+  });
+  return together ? cropped(ops, pixelsOf(ops, phases[0]!, stride), x(0)) : { stride, phases, whole: x(0) };
 }
 
 /** A gradient that was kept by phases, as an image in the blocked layout. */
@@ -71,56 +63,41 @@ interface Offsets {
   readonly count: number;
 }
 
-/** How the phases of a stride are made, and what that costs for each pixel. */
-function planOf({ site, window }: Convolution, stride: number, together: boolean) {
+/** How phases are made together; undefined where no tap reaches them. */
+function partOf({ site, window }: Convolution, phases: Part['phases']): Part | undefined {
   const { kernel, begins, strides } = window;
-  const [, channels, ...sizes] = site.x(0).dims as [unknown, number, number, number];
+  const sizes = site.x(0).dims.slice(2) as number[];
   const windows = site.g.dims.slice(2) as number[];
-  const step = strides[0]!;
-  const phases = range(stride * stride).map((phase) => [Math.floor(phase / stride), phase % stride] as const);
-  const parts = (together ? [phases] : phases.map((phase) => [phase])).map((own): Part | undefined => {
-    const axes = kernel.map((size, i): Offsets | undefined => {
-      const reached = range(size).flatMap((tap) =>
-        own.map((phase) => (phase[i]! + begins[i]! - tap) / step).filter(Number.isInteger),
-      );
-      if (reached.length === 0) return undefined;
-      // Offsets that have no tap are read with zero weights where padding would have to be negative.
-      const least = Math.min(0, ...reached);
-      const last = windows[i]! - 1 - (Math.ceil(sizes[i]! / stride) - 1) * (stride / step);
-      return { least, count: Math.max(last, ...reached) - least + 1 };
-    });
-    return axes.includes(undefined) ? undefined : { phases: own, axes: axes as Offsets[] };
+  const axes = kernel.map((size, i): Offsets | undefined => {
+    const stride = strides[i]!;
+    const reached = range(size).flatMap((tap) =>
+      phases.map((phase) => (phase[i]! + begins[i]! - tap) / stride).filter(Number.isInteger),
+    );
+    if (reached.length === 0) return undefined;
+    // Offsets that have no tap are read with zero weights where padding would have to be negative.
+    const least = Math.min(0, ...reached);
+    const last = windows[i]! - Math.ceil(sizes[i]! / stride);
+    return { least, count: Math.max(last, ...reached) - least + 1 };
   });
-  const cost = parts.reduce((total, part) => {
-    if (part === undefined) return total;
-    const blocks = Math.ceil((channels * part.phases.length) / BLOCK);
-    const taps = part.axes.reduce((product, { count }) => product * count, 1);
-    return total + (blocks * BLOCK * (COST_OF_BLOCKS[blocks - 1] ?? 1) * taps) / stride ** 2;
-  }, 0);
-  return { stride, parts, cost };
+  return axes.includes(undefined) ? undefined : { phases, axes: axes as Offsets[] };
 }
 
 /** [N, (phases) C, ceil(height / stride), ceil(width / stride)] */
 function phaseConvolution(
   { site, window, group }: Convolution,
   weights: Tensor,
-  stride: number,
   { phases, axes }: Part,
 ): Value {
   const { x, g, ops } = site;
   const [rows, channels, ...sizes] = x(0).dims as [Dim, number, number, number];
-  const ratio = stride / window.strides[0]!;
-  const blocks = sizes.map((size) => Math.ceil(size / stride));
+  const blocks = sizes.map((size) => Math.ceil(size / window.strides[0]!));
   const before = axes.map(({ least }) => -least);
-  const after = axes.map(
-    ({ least, count }, i) => (blocks[i]! - 1) * ratio + least + count - (g.dims[i + 2] as number),
-  );
+  const after = axes.map(({ least, count }, i) => blocks[i]! - 1 + least + count - (g.dims[i + 2] as number));
   return ops.emit(
     'Conv',
     [g, ops.constant(phaseWeights(weights, group, window, { phases, axes }))],
     {
       kernel_shape: axes.map(({ count }) => count),
-      strides: [ratio, ratio],
       group,
       pads: [...before, ...after],
     },
@@ -136,10 +113,10 @@ function phaseWeights(
   { phases, axes }: Part,
 ): Tensor {
   const [filters, channels, kh, kw] = dims as [number, number, number, number];
-  const [each, step] = [filters / group, strides[0]!];
+  const [each, stride] = [filters / group, strides[0]!];
   const [eh, ew] = axes.map(({ count }) => count) as [number, number];
   const offset = (axis: number, phase: number, tap: number) =>
-    (phase + begins[axis]! - tap) / step - axes[axis]!.least;
+    (phase + begins[axis]! - tap) / stride - axes[axis]!.least;
   const sizes = [phases.length * group * channels, each, eh, ew];
   const target = new Float32Array(elements(sizes, 'a convolution'));
   for (const [p, [r, s]] of phases.entries()) {

@@ -13,9 +13,13 @@ export interface Session {
   release(): Promise<void>;
 }
 
-/** Loads a model. */
-export async function openSession(model: ModelProto): Promise<Session> {
+/** Loads a model, with options of ONNX Runtime. */
+export async function openSession(
+  model: ModelProto,
+  options: ort.InferenceSession.SessionOptions = {},
+): Promise<Session> {
   const session = await ort.InferenceSession.create(writeModel(model), {
+    ...options,
     logSeverityLevel: 4,
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
