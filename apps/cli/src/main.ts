@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { type ErrorCode, isGauntletError } from '@gauntlet/core';
+import type { Status } from '@gauntlet/gate';
 import { createProgram } from './program.js';
 import type { Terminal } from './terminal.js';
 import { usageError } from './usage.js';
 
 /** The exit codes of the command line, as shells and CI expect them. */
-export const EXIT = { ok: 0, input: 2, internal: 70, interrupted: 130 } as const;
+export const EXIT = { ok: 0, failed: 1, input: 2, inconclusive: 3, internal: 70, interrupted: 130 } as const;
 
 const CODES: Record<ErrorCode, number> = {
   input: EXIT.input,
@@ -15,11 +16,19 @@ const CODES: Record<ErrorCode, number> = {
   internal: EXIT.internal,
 };
 
+const VERDICTS: Record<Status, number> = {
+  passed: EXIT.ok,
+  failed: EXIT.failed,
+  inconclusive: EXIT.inconclusive,
+};
+
 /** Runs the command line. The answer is the exit code; nothing is thrown. */
 export async function main(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  let code: number = EXIT.ok;
+  const onVerdict = (status: Status) => (code = VERDICTS[status]);
   try {
-    await createProgram(ownVersion(), terminal).parseAsync([...argv], { from: 'user' });
-    return EXIT.ok;
+    await createProgram(ownVersion(), terminal, onVerdict).parseAsync([...argv], { from: 'user' });
+    return code;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     // No command was named, and the help was printed.

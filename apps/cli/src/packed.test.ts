@@ -70,6 +70,7 @@ describe('what is packed', () => {
         'cli',
         'core',
         'dataset-npz',
+        'gate',
         'kit',
         'metric-queries-to-success',
         'metric-robust-accuracy',

@@ -24,8 +24,8 @@ import {
 /** The plugins of one run: known by name, loaded when they are asked for. */
 export interface Plugins {
   readonly installed: readonly Installed[];
-  /** The attack of a short name (`pgd`) or of a package. */
-  attack(name: string): Promise<Evasion>;
+  /** The attack of a short name (`pgd`) or of a package; `at` says in messages where it was named. */
+  attack(name: string, at?: string): Promise<Evasion>;
   /** The metric of a short name (`security-curve`) or of a package. */
   metric(name: string): Promise<Metric>;
   /** The training defence of a short name (`adversarial-training`) or of a package. */
@@ -81,16 +81,16 @@ export function createPlugins(cwd: string): Plugins {
     (await openers(family, path).next()).value as Adapter | DatasetSource | undefined;
 
   /** The plugin of a family and a kind, by its short name or its package. */
-  async function named<K extends Plugin['kind']>(family: string, kind: K, name: string) {
+  async function named<K extends Plugin['kind']>(family: string, kind: K, name: string, at = `--${family}`) {
     const known = of(family).filter((one) => one.short === name || one.name === name);
     const found =
       known.find((one) => one.name.startsWith('@gauntlet/')) ?? known[0] ?? findPackage(roots, name);
-    if (found === null) throw unknownPlugin(family, name, of(family));
+    if (found === null) throw unknownPlugin(family, { name, at }, of(family));
     const plugin = await load(found);
     if (plugin.kind === kind) return plugin as Extract<Plugin, { kind: K }>;
     throw unexpected({
       found: `${plugin.id}, which is of the kind ${plugin.kind}`,
-      at: `--${family}`,
+      at,
       expected: kind === 'evasion' ? 'an attack' : `a plugin of the kind ${kind}`,
       remedy: `Name one of ${list(of(family).map(({ short }) => short))}.`,
     });
@@ -99,7 +99,7 @@ export function createPlugins(cwd: string): Plugins {
   return {
     installed,
     load,
-    attack: (name) => named('attack', 'evasion', name),
+    attack: (name, at) => named('attack', 'evasion', name, at),
     metric: (name) => named('metric', 'metric', name),
     training: (name) => named('defence', 'training', name),
     async attacks() {
@@ -168,7 +168,11 @@ export function createPlugins(cwd: string): Plugins {
 
 const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '));
 
-function unknownPlugin(family: string, name: string, installed: readonly Installed[]): Error {
+function unknownPlugin(
+  family: string,
+  { name, at }: { readonly name: string; readonly at: string },
+  installed: readonly Installed[],
+): Error {
   const names = installed.map(({ short }) => short);
   const remedy = () => {
     const meant = nearest(name, names);
@@ -181,7 +185,7 @@ function unknownPlugin(family: string, name: string, installed: readonly Install
   };
   return unexpected({
     found: `${family} '${name}'`,
-    at: `--${family}`,
+    at,
     expected: `an installed one (${list(names)})`,
     remedy: remedy(),
   });

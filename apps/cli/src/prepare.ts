@@ -253,7 +253,7 @@ function planOf(
     threatModel: {
       goal: request.goal,
       confidence: 0,
-      access: 'gradients',
+      access: request.access,
       norm: request.norm,
       epsilons: request.epsilons.map(({ value }) => value),
       box: request.bounds,

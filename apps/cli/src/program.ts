@@ -1,16 +1,11 @@
+import type { Status } from '@gauntlet/gate';
 import { Command, type Option } from 'commander';
 import type { ReportOptions } from './commands/report.js';
 import type { RawOptions } from './options.js';
+import { EXIT_CODES } from './program/exit-codes.js';
+import { addGate } from './program/gate.js';
 import { parseRequest } from './request.js';
 import type { Terminal } from './terminal.js';
-
-const EXIT_CODES = `
-Exit codes:
-  0    the command did what it was asked
-  2    bad input: the message says what was found, what was expected and what to do;
-       or doctor found a problem
-  70   a defect in Gauntlet or in a plugin
-  130  interrupted; run the same command with the same --out to go on`;
 
 const EXAMPLES = `
 Examples:
@@ -22,8 +17,16 @@ Examples:
 const describeOption = ({ description, defaultValue }: Option) =>
   defaultValue === undefined ? description : `${description} (default: ${String(defaultValue)})`;
 
-/** The command line: what it takes, and which command answers. Commands are loaded when they are called. */
-export function createProgram(version: string, terminal: Terminal): Command {
+/**
+ * The command line: what it takes, and which command answers. Commands are loaded when they are called.
+ *
+ * @param onVerdict hears what the gate says.
+ */
+export function createProgram(
+  version: string,
+  terminal: Terminal,
+  onVerdict: (status: Status) => void = () => undefined,
+): Command {
   const program = new Command('gauntlet')
     .description('Adversarial robustness for the model file you ship.')
     .version(version, '-V, --version', 'print the version')
@@ -170,6 +173,8 @@ export function createProgram(version: string, terminal: Terminal): Command {
       const { convert } = await import('./commands/convert.js');
       await convert(model, raw, terminal);
     });
+
+  addGate(program, version, terminal, onVerdict);
 
   program
     .command('report')

@@ -1,4 +1,4 @@
-import type { Target, ThreatModel } from '@gauntlet/core';
+import type { Access, Target, ThreatModel } from '@gauntlet/core';
 import type { BallNorm } from '@gauntlet/tensor';
 import { atLeast, parseBytes, parseNumber, parseNumbers, wrong } from './values.js';
 import { type InputSettings, optionsOf, parseInput, type RawOptions } from './options.js';
@@ -34,6 +34,8 @@ export interface AuditRequest {
   readonly seed: number;
   readonly restarts: number;
   readonly queries: number | null;
+  /** The most that attacks may ask the model for. */
+  readonly access: Access;
   readonly bounds: readonly [lo: number, hi: number];
   readonly input: InputSettings;
   /** What shall run the model; null: whatever can. */
@@ -63,6 +65,7 @@ export function parseRequest(model: string, raw: RawOptions): AuditRequest {
     seed: optional('seed', atLeast(0)) ?? 0,
     restarts: optional('restarts', atLeast(1)) ?? 1,
     queries: optional('queries', atLeast(1)) ?? null,
+    access: 'gradients',
     bounds: optional('bounds', parseBounds) ?? [0, 1],
     input: parseInput(raw),
     engine: text('engine') ?? null,

@@ -2,6 +2,7 @@ import { appendFile, mkdir, open, readdir, readFile, rm, stat, truncate, writeFi
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { type Plan, type Row, type Shard, unexpected } from '@gauntlet/core';
+import { differences } from '@gauntlet/gate';
 import { arraysOf, bytesOf } from './arrays.js';
 import { atomically } from './atomically.js';
 import { lock } from './lock.js';
@@ -134,7 +135,7 @@ async function namesIn(folder: string, name: string): Promise<readonly string[]>
 /** The plan that a folder's run was made with, as far as it can be read. */
 export async function recordedPlan(folder: string): Promise<Partial<Plan> | undefined> {
   const found = parsed(await readFile(join(folder, PLAN), 'utf8').catch(() => ''));
-  return isTree(found) ? found : undefined;
+  return typeof found === 'object' && found !== null ? found : undefined;
 }
 
 async function mustBeSame(folder: string, { name, plan }: RunSettings): Promise<void> {
@@ -157,25 +158,12 @@ function parsed(text: string | null): unknown {
   }
 }
 
-const LONGEST_VALUE = 60;
-
 /** The first place at which two plans differ, with what each has there; null where one of them is no plan. */
-export function firstDifference(there: unknown, here: unknown, path = ''): string | null {
-  const [a, b] = [JSON.stringify(there), JSON.stringify(here)] as (string | undefined)[];
-  if (a === b) return null;
-  if (isTree(there) && isTree(here)) {
-    for (const key of new Set([...Object.keys(here), ...Object.keys(there)])) {
-      const found = firstDifference(there[key], here[key], path === '' ? key : `${path}.${key}`);
-      if (found !== null) return found;
-    }
-  }
-  const short = (text = 'nothing') =>
-    text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}...` : text;
-  return path === '' ? null : `Its ${path} is ${short(a)}, this one's is ${short(b)}.`;
+export function firstDifference(there: unknown, here: unknown): string | null {
+  const [first] = differences(there, here);
+  if (first === undefined || first.path === '') return null;
+  return `Its ${first.path} is ${first.there}, this one's is ${first.here}.`;
 }
-
-const isTree = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 
 async function startAfresh(folder: string, held: readonly string[], plan: string): Promise<void> {
   for (const name of held) await rm(join(folder, name), { recursive: true, force: true });

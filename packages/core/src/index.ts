@@ -73,7 +73,14 @@ export { API, asPlugin, type Plugin, type PluginFacts, type Sealed } from './plu
 export type { Point, Points } from './points.js';
 export { type Row, runOf, type Verdict, WORST_CASE, worstCase } from './row.js';
 export { type Samples, samplesOf, setApart } from './samples.js';
-export { optionFacts, type OptionFact, type OptionsOf, parseOptions, type Schema } from './schema.js';
+export {
+  checkOptions,
+  optionFacts,
+  type OptionFact,
+  type OptionsOf,
+  parseOptions,
+  type Schema,
+} from './schema.js';
 export type { Space } from './space.js';
 export type { Tree, Trees } from './trees.js';
 export type { Pool } from './starts.js';

@@ -40,18 +40,32 @@ export async function parseOptions<S extends Schema>(
   given: unknown,
   at: string,
 ): Promise<OptionsOf<S>> {
-  const result = await schema['~standard'].validate(given);
-  if (result.issues === undefined) return Object.freeze(result.value) as OptionsOf<S>;
-  const problems = result.issues.map(({ message, path = [] }) => {
-    const name = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-    return name === '' ? readable(message) : `${name}: ${readable(message)}`;
-  });
+  const { value, problems } = await checkOptions(schema, given);
+  if (problems.length === 0) return Object.freeze(value) as OptionsOf<S>;
+  const mends = problems.map(({ path, words }) => (path === '' ? words : `${path}: ${words}`));
   throw unexpected({
     found: 'options',
     at,
     expected: 'what its schema allows',
-    remedy: `Mend ${problems.join('; ')}.`,
+    remedy: `Mend ${mends.join('; ')}.`,
   });
+}
+
+/** What is wrong with options, by the path of each that is; without problems, the options with their defaults filled in. */
+export async function checkOptions(
+  schema: Schema,
+  given: unknown,
+): Promise<{
+  readonly value?: unknown;
+  readonly problems: readonly { readonly path: string; readonly words: string }[];
+}> {
+  const result = await schema['~standard'].validate(given);
+  if (result.issues === undefined) return { value: result.value, problems: [] };
+  const problems = result.issues.map(({ message, path = [] }) => ({
+    path: path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
+    words: readable(message),
+  }));
+  return { problems };
 }
 
 /** Zod's messages in words; those of other libraries as they are. */

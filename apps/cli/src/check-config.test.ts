@@ -1,0 +1,195 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { checkConfig } from './check-config.js';
+import { type Config, configSchema, defineConfig } from './config.js';
+import { createPlugins } from './plugins.js';
+import { ROOT } from './testing/packed.js';
+
+const folder = `${ROOT}examples/digits`;
+const plugins = createPlugins(folder);
+const check = (value: unknown) => checkConfig({ name: 'c', folder, value }, plugins);
+
+const GOOD = defineConfig({
+  models: { digits: { path: 'digits.onnx' } },
+  data: { path: 'digits.npz' },
+  threatModels: { small: { epsilons: [0.05, '8/255'] }, round: { norm: 'l2', epsilons: [1] } },
+  attacks: { pgd: { options: { steps: 40 } }, cw: { threatModels: ['round'] } },
+  thresholds: [
+    { measure: 'robust-accuracy', atLeast: 0.7, threatModel: 'small', epsilon: '8/255' },
+    { measure: 'drop' },
+  ],
+});
+
+it('fills in defaults', async () => {
+  expect(await check(GOOD)).toMatchObject({
+    data: { bounds: [0, 1], options: {} },
+    threatModels: {
+      small: { norm: 'linf', access: 'gradients', epsilons: [{}, { text: '8/255', value: 8 / 255 }] },
+    },
+    restarts: 1,
+    seed: 0,
+    baseline: 'gauntlet-baseline.json',
+  });
+});
+
+/** Cases: what is changed, and the only thing that is said. */
+const CASES: readonly (readonly [change: Record<string, unknown>, said: RegExp])[] = [
+  [
+    { modles: {} },
+    /key 'modles' at the configuration, expected one of models, data, .*\. Did you mean models\?/,
+  ],
+  [{ models: {} }, /object at models, expected at least one model/],
+  [{ models: 3 }, /3 at models, expected an object/],
+  [{ models: { digits: { path: 'digit.onnx' } } }, /missing file 'digit\.onnx' at models\.digits\.path/],
+  [{ models: { '../x': { path: 'digits.onnx' } } }, /name '\.\.\/x' at models, expected letters/],
+  [
+    { models: { digits: { path: 'digits.onnx', mean: 'x' } } },
+    /'x' at models\.digits\.mean, expected a number or a fraction/,
+  ],
+  [{ data: undefined }, /nothing at data, expected an object\. Add it\./],
+  [{ data: { path: 'digits.npz', limits: 3 } }, /key 'limits' at data, .* Did you mean limit\?/],
+  [
+    { data: { path: 'digits.npz', bounds: [1, 0] } },
+    /list at data\.bounds, expected the smallest and the largest/,
+  ],
+  [
+    { data: { path: 'digits.npz', options: { xx: 'x' } } },
+    /option 'xx' at data\.options, expected one of x, y/,
+  ],
+  [{ data: { path: 'README.md' } }, /file of the kind '\.md' at/],
+  [
+    { threatModels: { small: { epsilons: [0.05, '8/255'], norm: 'lx' }, round: GOOD.threatModels['round'] } },
+    /value 'lx' at threatModels\.small\.norm, expected one of linf, l2, l1, l0\./,
+  ],
+  [
+    { threatModels: { small: { epsilons: ['8/255', 'eight'] }, round: GOOD.threatModels['round'] } },
+    /'eight' at threatModels\.small\.epsilons\[1\], expected a number or a fraction/,
+  ],
+  [
+    {
+      threatModels: { ...GOOD.threatModels, more: { epsilons: [1] } },
+      attacks: { pgd: { threatModels: ['small'] }, cw: { threatModels: ['round'] } },
+    },
+    /no attack at threatModels\.more, expected at least one/,
+  ],
+  [
+    { attacks: { pgdd: {}, cw: { threatModels: ['round'] } } },
+    /attack 'pgdd' at attacks\.pgdd, .* Did you mean pgd\?/,
+  ],
+  [
+    { attacks: { pgd: { options: { step: 4 } } } },
+    /option 'step' at attacks\.pgd\.options, expected one of steps, stepSize, randomStart\. Did you mean steps\?/,
+  ],
+  [
+    { attacks: { pgd: { options: { steps: 0 } } } },
+    /0 at attacks\.pgd\.options\.steps, expected a number of at least 1/,
+  ],
+  [
+    { attacks: { pgd: { options: { steps: 'x' } } } },
+    /'x' at attacks\.pgd\.options\.steps, expected a number\./,
+  ],
+  [{ attacks: { pgd: { option: {} } } }, /key 'option' at attacks\.pgd, .* Did you mean options\?/],
+  [
+    { attacks: { pgd: {}, cw: {} } },
+    /norm linf of threatModels\.small at attacks\.cw, expected l2\. Say with attacks\.cw\.threatModels/,
+  ],
+  [
+    { attacks: { pgd: {}, cw: { threatModels: ['rond'] } } },
+    /threat model 'rond' at attacks\.cw\.threatModels, .* Did you mean round\?/,
+  ],
+  [
+    {
+      threatModels: {
+        small: { ...GOOD.threatModels['small'], access: 'labels' },
+        round: GOOD.threatModels['round'],
+      },
+    },
+    /access labels of threatModels\.small at attacks\.pgd, expected gradients, which it needs/,
+  ],
+  [
+    { attacks: { pgd: {}, '@gauntlet/attack-pgd': {} } },
+    /attack\/pgd, which is attacks\.pgd too at attacks\.@gauntlet\/attack-pgd, expected each attack once/,
+  ],
+  [
+    { attacks: { pgd: {}, '@gauntlet/attack-pgd': {} } },
+    /attack\/pgd, which is attacks\.pgd too at attacks\.@gauntlet\/attack-pgd, expected each attack once/,
+  ],
+  [{ thresholds: [] }, /list at thresholds, expected a list of at least 1/],
+  [
+    { thresholds: [{ measure: 'robust-acuracy', atLeast: 1 }] },
+    /value 'robust-acuracy' at thresholds\[0\]\.measure, .* Did you mean robust-accuracy\?/,
+  ],
+  [
+    { thresholds: [{ measure: 'drop', atLeast: 1 }] },
+    /key 'atLeast' at thresholds\[0\], expected one of measure, model, threatModel, epsilon\./,
+  ],
+  [
+    { thresholds: [{ measure: 'lower-bound' }] },
+    /nothing at thresholds\[0\]\.atLeast, expected a number\. Add it\./,
+  ],
+  [
+    { thresholds: [{ measure: 'lower-bound', atLeast: 70 }] },
+    /70 at thresholds\[0\]\.atLeast, expected a number of at most 1/,
+  ],
+  [
+    { thresholds: [{ measure: 'drop', threatModel: 'smal' }] },
+    /threat model 'smal' at thresholds\[0\]\.threatModel, .* Did you mean small\?/,
+  ],
+  [
+    { thresholds: [{ measure: 'drop', model: 'digit' }] },
+    /model 'digit' at thresholds\[0\]\.model, .* Did you mean digits\?/,
+  ],
+  [
+    { thresholds: [{ measure: 'drop', threatModel: 'small', epsilon: 1 }] },
+    /epsilon '1' at thresholds\[0\]\.epsilon, expected one of 0\.05, 8\/255/,
+  ],
+  [{ seed: 'x' }, /'x' at seed, expected a number/],
+  [{ memory: 'much' }, /'much' at memory, expected a size/],
+];
+
+it.each(CASES)('says what is wrong with %j, and nothing else', async (change, said) => {
+  const error = (await check({ ...GOOD, ...change }).catch((thrown: unknown) => thrown)) as Error;
+  expect(error.message).toMatch(said);
+  expect(error.message.split('\n')).toHaveLength(1);
+});
+
+it('says all at once', async () => {
+  const value = {
+    modles: 1,
+    models: { digits: { path: 'no.onnx' } },
+    data: { path: 'digits.npz', limit: 0 },
+    threatModels: { small: { epsilons: [] } },
+    attacks: { pgdd: {}, pgd: { options: { stepz: 1 } } },
+    thresholds: [{ measure: 'drop', model: 'x' }, 3],
+  };
+  const { message } = (await check(value).catch((thrown: unknown) => thrown)) as Error;
+  expect(message.split('\n').map((line) => / at (\S+), expected/.exec(line)?.[1])).toEqual([
+    'data.limit',
+    'threatModels.small.epsilons',
+    'thresholds[1]',
+    undefined,
+    'models.digits.path',
+    'attacks.pgdd',
+    'attacks.pgd.options',
+    'thresholds[0].model',
+  ]);
+  expect(message).toMatch(/key 'modles' at the configuration/);
+});
+
+it.each([null, 3, 'text', []])('is not %j', async (value) => {
+  await expect(check(value)).rejects.toThrow(/at the configuration, expected an object/);
+});
+
+const PUBLISHED = `${import.meta.dirname}/../schema/config.schema.json`;
+
+it('is published as it is: UPDATE_SCHEMA=1 writes it again', () => {
+  const schema = z.toJSONSchema(configSchema, { target: 'draft-07', io: 'input' });
+  if (process.env['UPDATE_SCHEMA']) writeFileSync(PUBLISHED, `${JSON.stringify(schema, null, 2)}\n`);
+  expect(JSON.parse(readFileSync(PUBLISHED, 'utf8'))).toEqual(JSON.parse(JSON.stringify(schema)));
+});
+
+it('is typed', () => {
+  // @ts-expect-error there is no such measure
+  const wrong: Config['thresholds'] = [{ measure: 'speed' }];
+  expect(configSchema.shape.thresholds.safeParse(wrong).success).toBe(false);
+});

@@ -1,0 +1,110 @@
+import { resolve } from 'node:path';
+import type { Criterion } from '@gauntlet/gate';
+import type { CheckedConfig } from './config.js';
+import type { Plugins } from './plugins.js';
+import type { AuditRequest, Setting } from './request.js';
+import { parseBytes } from './values.js';
+
+/** One audit of a configuration: a model under a threat model. */
+export interface ConfigAudit {
+  readonly model: string;
+  readonly threatModel: string;
+  readonly request: AuditRequest;
+}
+
+/** The audits of a configuration whose paths start from a folder: every model under every threat model. */
+export async function auditsOf(
+  config: CheckedConfig,
+  folder: string,
+  plugins: Plugins,
+): Promise<readonly ConfigAudit[]> {
+  const ids = new Map<string, string>();
+  for (const name of Object.keys(config.attacks)) ids.set(name, (await plugins.attack(name)).id);
+  const source = (await plugins.dataset(resolve(folder, config.data.path))).id;
+  const idOf = (attack: string) => ids.get(attack)!;
+  return Object.keys(config.models).flatMap((model) =>
+    Object.keys(config.threatModels).map((threatModel) => ({
+      model,
+      threatModel,
+      request: requestOf(config, { folder, model, threatModel, source, idOf }),
+    })),
+  );
+}
+
+interface Names {
+  /** Where paths start from. */
+  readonly folder: string;
+  readonly model: string;
+  readonly threatModel: string;
+  /** The id of the plugin that reads the data, and those of attacks by their names. */
+  readonly source: string;
+  idOf(attack: string): string;
+}
+
+function requestOf(config: CheckedConfig, names: Names): AuditRequest {
+  const { data } = config;
+  const { folder, source, idOf } = names;
+  const model = config.models[names.model]!;
+  const threat = config.threatModels[names.threatModel]!;
+  const attacks = Object.entries(config.attacks).filter(
+    ([, { threatModels }]) => threatModels?.includes(names.threatModel) ?? true,
+  );
+  const settings = (plugin: string, options: Readonly<Record<string, unknown>>): Setting[] =>
+    Object.entries(options).map(([option, value]) => ({ plugin, option, value }));
+  const list = (value: number | number[]) => [value].flat();
+  return {
+    model: resolve(folder, model.path),
+    data: resolve(folder, data.path),
+    norm: threat.norm,
+    epsilons: threat.epsilons
+      .filter(({ value }, i, all) => all.findIndex((other) => other.value === value) === i)
+      .sort((a, b) => a.value - b.value),
+    attacks: attacks.map(([attack]) => attack),
+    metrics: [],
+    settings: [
+      ...attacks.flatMap(([attack, { options }]) => settings(idOf(attack), options)),
+      ...settings(source, data.options),
+    ],
+    limit: data.limit ?? Infinity,
+    batchSize: config.batchSize,
+    memory: parseBytes(config.memory, 'memory'),
+    seed: config.seed,
+    restarts: config.restarts,
+    queries: threat.queries ?? null,
+    access: threat.access,
+    bounds: data.bounds,
+    input: {
+      ...(model.mean !== undefined && { mean: list(model.mean) }),
+      ...(model.std !== undefined && { std: list(model.std) }),
+      ...(model.output !== undefined && { output: model.output }),
+    },
+    engine: model.engine ?? null,
+    goal:
+      threat.targeted === undefined ? { kind: 'untargeted' } : { kind: 'targeted', target: threat.targeted },
+    out: null,
+    overwrite: false,
+    json: false,
+  };
+}
+
+/** The thresholds of a configuration, one for each model, threat model and radius that they are for. */
+export const criteriaOf = (config: CheckedConfig): readonly Criterion[] =>
+  config.thresholds.flatMap((threshold) => {
+    const { model: ofModel, threatModel: ofThreat, epsilon: at } = threshold;
+    return Object.keys(config.models)
+      .filter((model) => (ofModel ?? model) === model)
+      .flatMap((model) =>
+        Object.entries(config.threatModels)
+          .filter(([threatModel]) => (ofThreat ?? threatModel) === threatModel)
+          .flatMap(([threatModel, { epsilons }]) =>
+            [...new Set(epsilons.map(({ value }) => value))]
+              .filter((epsilon) => (at?.value ?? epsilon) === epsilon)
+              .map((epsilon): Criterion => ({
+                ...{ model, threatModel, epsilon },
+                ...(threshold.measure === 'drop'
+                  ? { measure: 'drop' }
+                  : { measure: threshold.measure, atLeast: threshold.atLeast }),
+              })),
+          ),
+      );
+  });

@@ -1,0 +1,31 @@
+import type { Status } from '@gauntlet/gate';
+import type { Command } from 'commander';
+import type { Terminal } from '../terminal.js';
+import { EXIT_CODES } from './exit-codes.js';
+
+interface RawGateOptions {
+  readonly config?: string;
+  readonly out: string;
+  readonly updateBaseline?: boolean;
+}
+
+/** Adds `gauntlet gate`. `onVerdict` hears what it says. */
+export function addGate(
+  program: Command,
+  version: string,
+  terminal: Terminal,
+  onVerdict: (status: Status) => void,
+): void {
+  program
+    .command('gate')
+    .description('audit the models of a configuration, and pass or fail by its thresholds')
+    .option('--config <file>', 'configuration: .ts, .js, .json or .yaml (default: gauntlet.config.* here)')
+    .option('--update-baseline', 'write the outcomes as the baseline that later runs are compared with')
+    .option('--out <folder>', 'where runs and reports go; unfinished runs go on', 'gauntlet-out/gate')
+    .option('--verbose', 'print the stack trace of an error')
+    .addHelpText('after', EXIT_CODES)
+    .action(async ({ config, out, updateBaseline = false }: RawGateOptions) => {
+      const { gate } = await import('../commands/gate.js');
+      onVerdict(await gate({ config: config ?? null, out, updateBaseline }, version, terminal));
+    });
+}
