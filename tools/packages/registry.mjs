@@ -8,12 +8,15 @@ import { run } from './pack.mjs';
 /** What the user's npm takes packages from, asked for when it is needed: no host is written down here. */
 const upstream = () => run('npm', ['config', 'get', 'registry']).trim();
 
+const OURS = { access: '$all', publish: '$all', unpublish: '$all' };
+
 const config = (storage) => ({
   storage,
   auth: { htpasswd: { file: join(storage, 'htpasswd'), max_users: 1 } },
   uplinks: { up: { url: upstream(), timeout: '60s', max_fails: 10 } },
   packages: {
-    '@gauntlet/*': { access: '$all', publish: '$all', unpublish: '$all' },
+    '@gauntlet/*': OURS,
+    'create-gauntlet-plugin': OURS,
     '**': { access: '$all', proxy: 'up' },
   },
   max_body_size: '100mb',

@@ -20,7 +20,9 @@ export function problemsOf({ folder, manifest, texts }) {
   const must = (holds, problem) => holds || problems.push(problem);
   const { name, keywords = [], exports = {}, dependencies = {}, peerDependencies = {} } = manifest;
 
-  must(name === `@gauntlet/${basename(folder)}`, `is named ${name}, not @gauntlet/${basename(folder)}`);
+  // npm create finds its packages by an unscoped name.
+  const wanted = /^create-/.test(basename(folder)) ? basename(folder) : `@gauntlet/${basename(folder)}`;
+  must(name === wanted, `is named ${name}, not ${wanted}`);
   must(/^[^\s].{10,160}\.$/.test(manifest.description ?? ''), 'has no description of one sentence');
   must(manifest.license === 'Apache-2.0' && texts.get('LICENSE') === LICENCE, "lacks the root's licence");
   must(texts.get('README.md')?.startsWith(`# ${name}\n`), `has no README.md that begins with # ${name}`);

@@ -51,7 +51,7 @@ export function install({ rc }, packages, ...flags) {
 }
 
 /** The environment without what npm sets for the scripts that it runs. */
-const environment = () =>
+export const environment = () =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_OPTIONS$/i.test(name)));
 
 function namesOf(files, folder) {

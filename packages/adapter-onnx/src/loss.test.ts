@@ -32,7 +32,7 @@ describe('losses that cannot be', () => {
     [
       'values that are not given',
       { op: 'given', name: 'nothing' },
-      /^Unexpected loss without values for "nothing"/,
+      /^Unexpected lack of values of "nothing" in a loss/,
     ],
   ])('%s', async (_, term, sentence) => {
     const model = await identity(5, 0);

@@ -1,4 +1,4 @@
-import { type Term, unexpected } from '@gauntlet/core';
+import type { Term } from '@gauntlet/core';
 import { type Dim, type Graph, type TensorType, writeValueInfo } from '@gauntlet/onnx';
 
 /** A loss term in a graph: the tensor [N] that holds it, and the inputs for its per-sample values. */
@@ -79,15 +79,6 @@ export function compileLoss(
 
   /** The class at a place of the ranking carries the score, and so the gradient. */
   const ranked = (place: number) => {
-    if (place >= scores.classes) {
-      throw unexpected({
-        found: `loss of the score in place ${place + 1}`,
-        at: `a model of ${scores.classes} classes`,
-        expected: 'a place that it has',
-        remedy: 'Use another loss or attack.',
-        code: 'unsupported',
-      });
-    }
     const [, order = ''] = graph.nodes('TopK', [scores.name, graph.ints([place + 1])], 2, { axis: 1 });
     const last = [place, place + 1, 1].map((bound) => graph.ints([bound])) as [string, string, string];
     return chosen(isPlace(node('Slice', order, ...last)));

@@ -89,7 +89,7 @@ export async function serve(
   if (refusal !== null) return { ...facts, ...shared, ...callSize('forward') } satisfies OpenModel<'scores'>;
 
   const gradient: GradientModel['gradient'] = async (points, loss) => {
-    checkLoss(loss, rows(points));
+    checkLoss(loss, rows(points), facts.classes);
     const [native, graph] = await session(JSON.stringify(loss.term), () =>
       buildGradient(prepared, loss.term, lowering),
     );

@@ -52,7 +52,7 @@ export async function trainOnnx(path: string, settings: TrainOnnxSettings): Prom
     ...(served as GradientModel),
     files: prepared.files,
     async update(points, loss) {
-      checkLoss(loss, rows(points));
+      checkLoss(loss, rows(points), served.classes);
       const key = JSON.stringify(loss.term);
       const updater = updaters.get(key) ?? createUpdater(open, loss.term, weights, settings);
       updaters.set(key, updater);

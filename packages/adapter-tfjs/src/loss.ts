@@ -1,25 +1,9 @@
-import { GauntletError, type Loss, type Term, unexpected } from '@gauntlet/core';
+import type { Loss, Term } from '@gauntlet/core';
 import type { GradSaveFunc, Tensor, Tensor2D } from '@tensorflow/tfjs';
 import type { Tf } from './runtime.js';
 
 /** Where scores that are left out of a sum are put: below all others, and finite, so that it never makes a NaN. */
 const LOWEST = -3e38;
-
-/**
- * Makes sure that a loss can be computed: an error on the way back would leave tensors behind.
- *
- * @throws GauntletError for values that its term names and it lacks, and for places that a model of so many classes has not.
- */
-export function checkTerm(loss: Loss, width: number): void {
-  const check = (of: Term): void => {
-    if ('class' in of) named(loss.classes, of.class);
-    if (of.op === 'given') named(loss.given, of.name);
-    if ('target' in of) named(loss.targets ?? {}, of.target);
-    if (of.op === 'ranked') mustHave(of.place, width);
-    if ('of' in of) [of.of].flat().forEach((inner) => check(inner as Term));
-  };
-  check(loss.term);
-}
 
 /**
  * The loss of scores [n, classes], [n], in ops of tfjs whose derivatives keep their precision where a softmax saturates. To be called
@@ -35,7 +19,7 @@ export function compileLoss(tf: Tf, scores: Tensor2D, { term, classes, given, ta
   const perPoint = (choose: (own: Float32Array, point: number) => number) =>
     Int32Array.from({ length: count }, (_, i) => choose(host.subarray(i * width, (i + 1) * width), i));
   const others = (name: string): Tensor =>
-    tf.where(tf.cast(maskOf(named(classes, name)), 'bool'), tf.fill([count, width], LOWEST), scores);
+    tf.where(tf.cast(maskOf(classes[name]!), 'bool'), tf.fill([count, width], LOWEST), scores);
 
   /** log(sum(exp(x))) along the classes, whose derivative is the softmax itself: not a difference of large numbers. */
   const logSumExp = tf.customGrad((x, save) => {
@@ -51,9 +35,9 @@ export function compileLoss(tf: Tf, scores: Tensor2D, { term, classes, given, ta
   const compile = (of: Term): Tensor => {
     switch (of.op) {
       case 'pick':
-        return at(named(classes, of.class));
+        return at(classes[of.class]!);
       case 'maxOther': {
-        const own = named(classes, of.class);
+        const own = classes[of.class]!;
         return at(perPoint((values, i) => ranking(values).find((k) => k !== own[i])!));
       }
       case 'logSumExpOther':
@@ -61,16 +45,16 @@ export function compileLoss(tf: Tf, scores: Tensor2D, { term, classes, given, ta
       case 'ranked':
         return at(perPoint((values) => ranking(values)[of.place]!));
       case 'softCrossEntropy': {
-        const target = named(targets, of.target);
+        const target = targets[of.target]!;
         const logs = tf.logSoftmax(tf.div(scores, of.temperature));
         return tf.neg(tf.sum(tf.mul(tf.tensor2d(target.data, [count, width]), logs), 1));
       }
       case 'weighted': {
-        const { data } = named(targets, of.target);
+        const { data } = targets[of.target]!;
         return tf.sum(tf.mul(tf.tensor2d(data, [count, width]), scores), 1);
       }
       case 'given':
-        return tf.tensor1d(named(given, of.name));
+        return tf.tensor1d(given[of.name]!);
       case 'constant':
         return tf.fill([count], of.value);
       case 'softplus':
@@ -89,22 +73,3 @@ export function compileLoss(tf: Tf, scores: Tensor2D, { term, classes, given, ta
 /** Classes from the largest score down; the first of equals comes first. */
 const ranking = (scores: Float32Array): number[] =>
   [...scores.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b);
-
-function mustHave(place: number, classes: number): void {
-  if (place < classes) return;
-  throw unexpected({
-    found: `loss of the score in place ${place + 1}`,
-    at: `a model of ${classes} classes`,
-    expected: 'a place that it has',
-    remedy: 'Use another loss or attack.',
-    code: 'unsupported',
-  });
-}
-
-/** The values that a term names. */
-function named<T>(values: Readonly<Record<string, T>>, name: string): T {
-  const found = values[name];
-  if (found !== undefined) return found;
-  const message = `Unexpected loss without values for "${name}", expected one per point. Hand them over with the term.`;
-  throw new GauntletError('internal', message);
-}

@@ -9,7 +9,7 @@ import {
 import { argmax, rows, rowSize, type Tensor, tensor } from '@gauntlet/tensor';
 import type * as Tfjs from '@tensorflow/tfjs';
 import type { Forward } from './forward.js';
-import { checkTerm, compileLoss } from './loss.js';
+import { compileLoss } from './loss.js';
 import type { Tf } from './runtime.js';
 
 /** The most points of one call of tfjs: larger ones take memory and save no time. */
@@ -44,8 +44,7 @@ export function differentiating(tf: Tf, model: ScoreModel, scores: Scores): Grad
     ...model,
     access: 'gradients',
     async gradient(points, loss) {
-      checkLoss(loss, rows(points));
-      checkTerm(loss, model.classes);
+      checkLoss(loss, rows(points), model.classes);
       const size = rowSize(points);
       const found = new Float32Array(rows(points) * model.classes);
       const losses = new Float32Array(rows(points));

@@ -9,7 +9,7 @@ import {
 } from '@gauntlet/core';
 import { rows, stream, tensor } from '@gauntlet/tensor';
 import type * as Tfjs from '@tensorflow/tfjs';
-import { checkTerm, compileLoss } from './loss.js';
+import { compileLoss } from './loss.js';
 import { openModel, type OpenTfjsSettings, served } from './open.js';
 import { type Memory, moveOf } from './optimiser.js';
 import { saveLayers } from './save.js';
@@ -56,8 +56,7 @@ export async function trainTfjs(
   return {
     ...served(opened),
     async update(points, loss) {
-      checkLoss(loss, rows(points));
-      checkTerm(loss, facts.classes);
+      checkLoss(loss, rows(points), facts.classes);
       let [found, losses] = [new Float32Array(), new Float32Array()];
       const gradients = new Map<string, Float32Array>();
       tf.tidy(() => {

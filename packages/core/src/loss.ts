@@ -1,5 +1,5 @@
 import { rows, take, type Tensor } from '@gauntlet/tensor';
-import { GauntletError } from './errors.js';
+import { GauntletError, unexpected } from './errors.js';
 
 /**
  * A function of one sample's scores, as data: every adapter compiles it into its own graph, and kit evaluates it on the host.
@@ -51,22 +51,41 @@ export const lossAt = ({ term, classes, given, targets }: Loss, points: readonly
 });
 
 /**
- * Makes sure that a loss fits a call: for whoever computes losses.
+ * Makes sure that a loss fits a call, before anything is computed: for whoever computes losses.
  *
- * @throws GauntletError `internal` unless it has a value of every class, number and distribution for each point.
+ * @param points how many points the call has.
+ * @param width how many classes the model has.
+ * @throws GauntletError `internal` unless it has a value of every class, number and distribution that its term names for each point, and
+ *   `unsupported` if it asks for a place that a model of so many classes has not.
  */
-export function checkLoss({ classes, given, targets = {} }: Loss, points: number): void {
+export function checkLoss({ term, classes, given, targets = {} }: Loss, points: number, width: number): void {
+  const wrong = (found: string) =>
+    new GauntletError(
+      'internal',
+      `Unexpected ${found} in a loss, expected one for each of ${points} points. lossAt gives the loss of some of them.`,
+    );
+  const check = (of: Term): void => {
+    const lacks = (values: object, name: string) => !Object.hasOwn(values, name);
+    if ('class' in of && lacks(classes, of.class)) throw wrong(`lack of values of "${of.class}"`);
+    if (of.op === 'given' && lacks(given, of.name)) throw wrong(`lack of values of "${of.name}"`);
+    if ('target' in of && lacks(targets, of.target)) throw wrong(`lack of values of "${of.target}"`);
+    if (of.op === 'ranked' && of.place >= width) {
+      throw unexpected({
+        found: `loss of the score in place ${of.place + 1}`,
+        at: `a model of ${width} classes`,
+        expected: 'a place that it has',
+        remedy: 'Use another loss or attack.',
+        code: 'unsupported',
+      });
+    }
+    if ('of' in of) [of.of].flat().forEach((inner) => check(inner as Term));
+  };
+  check(term);
   const counts = [
     ...Object.entries({ ...classes, ...given }).map(([name, all]) => [name, all.length] as const),
     ...Object.entries(targets).map(([name, all]) => [name, rows(all)] as const),
   ];
-  for (const [name, count] of counts) {
-    if (count === points) continue;
-    throw new GauntletError(
-      'internal',
-      `Unexpected ${count} values of "${name}" in a loss, expected one for each of ${points} points. lossAt gives the loss of some of them.`,
-    );
-  }
+  for (const [name, count] of counts) if (count !== points) throw wrong(`${count} values of "${name}"`);
 }
 
 const mapValues = <T>(record: Readonly<Record<string, T>>, map: (value: T) => T) =>

@@ -1,5 +1,5 @@
 import { checkLoss, type Loss, type Term } from '@gauntlet/core';
-import { like, row, rows, type Tensor } from '@gauntlet/tensor';
+import { like, row, rows, rowSize, type Tensor } from '@gauntlet/tensor';
 
 /** A loss's values [n] and its derivative by the scores, [n, classes]. */
 export interface EvaluatedLoss {
@@ -12,7 +12,7 @@ export interface EvaluatedLoss {
  * adapters' compiled losses. The loss has one value of each class and number that it names per row.
  */
 export function evaluateLoss(loss: Loss, scores: Tensor): EvaluatedLoss {
-  checkLoss(loss, rows(scores));
+  checkLoss(loss, rows(scores), rowSize(scores));
   const values = new Float32Array(rows(scores));
   const gradient = like(scores);
   for (let i = 0; i < values.length; i++) {

@@ -44,7 +44,7 @@ const identity: AdapterSubject['identity'] = async (classes, shift) => {
     labels: async (points) => argmax(scoresOf(points)),
     scores: async (points) => scoresOf(points),
     async gradient(points, loss) {
-      checkLoss(loss, points.shape[0]!);
+      checkLoss(loss, points.shape[0]!, classes);
       mustAnswer(loss);
       const scores = scoresOf(points);
       const { loss: values, scoresGradient } = evaluateLoss(loss, scores);

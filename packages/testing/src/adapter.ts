@@ -9,7 +9,7 @@ import {
 } from '@gauntlet/core';
 import { crossEntropy, evaluateLoss } from '@gauntlet/kit';
 import { argmax, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
-import { ensure, globalRunner, type Runner } from './runner.js';
+import { ensure, register, type Registration } from './runner.js';
 
 /** An adapter under test. */
 export interface AdapterSubject {
@@ -305,14 +305,6 @@ export const adapterChecks: Readonly<Record<string, (subject: AdapterSubject) =>
  * @param settings.skip checks that do not hold for this adapter, each with the reason.
  * @param settings.runner describe and it of your test runner; the global ones otherwise.
  */
-export function testAdapter(
-  subject: AdapterSubject,
-  settings: { skip?: Readonly<Record<string, string>>; runner?: Runner } = {},
-): void {
-  const { skip = {}, runner = globalRunner() } = settings;
-  runner.describe(subject.adapter.id, () => {
-    for (const [name, check] of Object.entries(adapterChecks)) {
-      if (skip[name] === undefined) runner.it(name, () => check(subject));
-    }
-  });
+export function testAdapter(subject: AdapterSubject, settings: Registration = {}): void {
+  register(subject.adapter.id, adapterChecks, settings, () => subject);
 }

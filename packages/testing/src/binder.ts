@@ -1,5 +1,5 @@
 import { type Binder, token } from '@gauntlet/core';
-import { ensure, globalRunner, type Runner } from './runner.js';
+import { ensure, register, type Registration } from './runner.js';
 
 const NAME = token<string>('testing/name');
 const GREETING = token<{ text: string }>('testing/greeting');
@@ -57,8 +57,6 @@ export const binderChecks: Readonly<Record<string, (binder: Binder) => void>> = 
 };
 
 /** Registers every check of `binderChecks`, each on a fresh binder. */
-export function testBinder(name: string, create: () => Binder, runner: Runner = globalRunner()): void {
-  runner.describe(`the registry over ${name}`, () => {
-    for (const [title, check] of Object.entries(binderChecks)) runner.it(title, async () => check(create()));
-  });
+export function testBinder(name: string, create: () => Binder, settings: Registration = {}): void {
+  register(`the registry over ${name}`, binderChecks, settings, create);
 }

@@ -6,6 +6,7 @@ export { certifierChecks, type CertifierSubject, testCertifier } from './certifi
 export { detectorChecks, type DetectorSubject, testDetector } from './detector.js';
 export { madeRow, metricChecks, testMetric } from './metric.js';
 export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';
+export { optionTable, testReadme } from './readme.js';
 export { type Runner } from './runner.js';
 export { curvedToy, datasetOf, imageToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
 export { trainableToy, type TrainableToy } from './trainable.js';

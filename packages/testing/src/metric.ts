@@ -1,5 +1,5 @@
 import { asPlugin, type Metric, type Row } from '@gauntlet/core';
-import { ensure, globalRunner, type Runner } from './runner.js';
+import { ensure, register, type Registration } from './runner.js';
 
 /** A row for tests: a sample that held in linf at 0.1, but for what is given; one that is broken is so at its epsilon. */
 export function madeRow(given: Partial<Row> = {}): Row {
@@ -82,9 +82,12 @@ const words = (value: unknown): string =>
     typeof one === 'number' && !Number.isFinite(one) ? String(one) : one,
   );
 
-/** Registers every check of `metricChecks`. */
-export function testMetric(metric: Metric, runner: Runner = globalRunner()): void {
-  runner.describe(metric.id, () => {
-    for (const [name, check] of Object.entries(metricChecks)) runner.it(name, async () => check(metric));
-  });
+/**
+ * Registers every check of `metricChecks`.
+ *
+ * @param settings.skip checks that do not hold for this metric, each with the reason.
+ * @param settings.runner describe and it of your test runner; the global ones otherwise.
+ */
+export function testMetric(metric: Metric, settings: Registration = {}): void {
+  register(metric.id, metricChecks, settings, () => metric);
 }

@@ -27,7 +27,7 @@ export interface Registration {
 /** Registers checks under a title, each with a subject of its own. */
 export function register<Subject>(
   title: string,
-  checks: Readonly<Record<string, (subject: Subject) => Promise<void>>>,
+  checks: Readonly<Record<string, (subject: Subject) => Promise<void> | void>>,
   { skip = {}, runner = globalRunner() }: Registration,
   subject: () => Subject | Promise<Subject>,
 ): void {

@@ -7,8 +7,12 @@ export { formatHeader, type Dtype } from './npy.js';
 export { type Member, writeNpz } from './write.js';
 
 const options = z.strictObject({
-  x: z.string().min(1).default('x').describe('name of the array of samples'),
-  y: z.string().min(1).default('y').describe('name of the array of labels'),
+  x: z
+    .string()
+    .min(1)
+    .default('x')
+    .describe('name of the array of samples: float16, float32, float64 or uint8, [n, ...]'),
+  y: z.string().min(1).default('y').describe('name of the array of labels: integers, [n] or [n, 1]'),
 });
 
 /** Samples and labels from a NumPy .npz file. */

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { optionFacts, type Plugin } from '@gauntlet/core';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Plugin } from '@gauntlet/core';
+import { testReadme } from '@gauntlet/testing';
 
 const text = (path: string) => readFileSync(path, 'utf8');
 const folders = (parent: string) => readdirSync(parent).map((name) => `${parent}/${name}`);
@@ -38,30 +40,12 @@ it.each(['packages', 'plugins', 'apps'].flatMap(folders))('%s holds the licence'
   expect(text(`${folder}/LICENSE`)).toBe(text('LICENSE'));
 });
 
-it.each(['packages', 'plugins', 'apps'].flatMap(folders))(
-  'docs/sizes.md lists %s: npm run sizes -- packed',
-  (folder) => {
-    expect(text('docs/sizes.md')).toContain(`\`@gauntlet/${basename(folder)}\``);
-  },
-);
-
-describe('tables of options', () => {
-  const plugins = folders('plugins').filter((folder) => existsSync(`${folder}/README.md`));
-
-  it.each(plugins)('%s names every option and its default', async (folder) => {
-    const { default: plugin } = (await import(`@gauntlet/${folder.replace('plugins/', '')}`)) as {
-      default: Plugin;
-    };
-    const options = 'options' in plugin ? optionFacts(plugin.options) : [];
-    const cells = text(`${folder}/README.md`)
-      .split('\n')
-      .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/`/g, '')));
-    for (const { name, default: value } of options) {
-      const rows = cells.filter(([, first]) => first === name || first?.includes(`.${name}=`));
-      expect(rows).toContainEqual(expect.arrayContaining([String(value)]));
-    }
-  });
-});
+for (const folder of folders('plugins')) {
+  const { default: plugin } = (await import(`@gauntlet/${folder.replace('plugins/', '')}`)) as {
+    default: Plugin;
+  };
+  testReadme(plugin, pathToFileURL(`${folder}/README.md`));
+}
 
 describe('README.md', () => {
   const page = () => text('README.md');

@@ -1,0 +1,95 @@
+/** A kind of plugin, and what differs between the packages of each. */
+export interface Kind {
+  /** The first word of ids and package names, by which installed plugins are found. */
+  readonly family: string;
+  /** What a plugin of the kind is, in a few words. */
+  readonly what: string;
+  /** The conformance harness of the kind in `@gauntlet/testing`, and what it is handed. */
+  readonly harness: string;
+  readonly subject?: string;
+  /** Settings of the harness, as code. */
+  readonly settings?: readonly string[];
+  /** What the test holds beside the harness: further imports, and code. */
+  readonly imports?: readonly string[];
+  readonly setup?: string;
+  /** How a user names it, for the README. */
+  readonly use: (name: string) => string;
+  /** Packages that the template imports beside core: those of Gauntlet without their scope. */
+  readonly needs: readonly string[];
+}
+
+const audit = (flags: string) => `npx gauntlet audit model.onnx --data test.npz --epsilon 8/255 ${flags}`;
+
+/** The kinds that can be begun, by the word that the command takes. */
+export const KINDS = {
+  attack: {
+    family: 'attack',
+    what: 'perturbs inputs until the answer changes',
+    harness: 'testAttack',
+    use: (name) => audit(`--attack ${name}`),
+    needs: ['kit', 'zod'],
+  },
+  preprocessor: {
+    family: 'defence',
+    what: 'a defence that changes inputs before the model sees them',
+    harness: 'testPreprocessor',
+    use: (name) => audit(`--defence ${name}`),
+    needs: ['tensor', 'zod'],
+  },
+  wrapper: {
+    family: 'defence',
+    what: 'a defence that makes another model of one or several',
+    harness: 'testWrapper',
+    use: (name) => audit(`--defence ${name} --members other.onnx`),
+    needs: ['kit', 'zod'],
+  },
+  training: {
+    family: 'defence',
+    what: 'a defence that trains the model anew',
+    harness: 'testTraining',
+    use: (name) =>
+      `npx gauntlet train model.onnx --data train.npz --defence ${name} --epsilon 8/255 -o hardened.onnx`,
+    needs: ['kit', 'zod'],
+  },
+  detector: {
+    family: 'detector',
+    what: 'a defence that turns suspicious inputs away',
+    harness: 'testDetector',
+    use: (name) => audit(`--defence ${name}`),
+    needs: ['kit', 'tensor', 'zod'],
+  },
+  metric: {
+    family: 'metric',
+    what: 'a number over the rows of a run',
+    harness: 'testMetric',
+    use: (name) => audit(`--metric ${name}`),
+    needs: [],
+  },
+  adapter: {
+    family: 'adapter',
+    what: 'opens model files of one format',
+    harness: 'testAdapter',
+    subject: '{ adapter: plugin, identity }',
+    imports: [
+      "import { mkdtempSync, writeFileSync } from 'node:fs';",
+      "import { tmpdir } from 'node:os';",
+      "import { join } from 'node:path';",
+      "import type { OpenModel } from '@gauntlet/core';",
+    ],
+    setup: `const folder = mkdtempSync(join(tmpdir(), 'identity-'));
+
+/** A model whose scores are its points, plus \`shift\`. */
+async function identity(classes: number, shift: number) {
+  const path = join(folder, \`\${classes} \${shift}.linear.json\`);
+  const weights = Array.from({ length: classes }, (_, k) =>
+    Array.from({ length: classes }, (_, j) => Number(j === k)),
+  );
+  writeFileSync(path, JSON.stringify({ weights, bias: Array(classes).fill(shift) }));
+  return plugin.open(path, { bounds: [-1000, 1000] }) as Promise<OpenModel<'gradients'>>;
+}`,
+    use: () => 'npx gauntlet audit model.linear.json --data test.npz --epsilon 0.1',
+    needs: ['kit', 'tensor', 'zod'],
+  },
+} as const satisfies Readonly<Record<string, Kind>>;
+
+export type KindName = keyof typeof KINDS;

@@ -1,0 +1,31 @@
+const { execFileSync } = require('node:child_process');
+const { formatFiles, installPackagesTask } = require('@nx/devkit');
+
+/** Begins a plugin in the plugins folder. The packages are those that `npm create gauntlet-plugin` writes, laid out as this repository does it. */
+module.exports = async (tree, { kind, name }) => {
+  const { KINDS, workspace } = await import('create-gauntlet-plugin');
+  const files = workspace({ kind, name }, tree.read('LICENSE', 'utf8'));
+  const taken = Object.keys(files).find((path) => tree.exists(path));
+  if (taken !== undefined) {
+    throw new Error(`Unexpected file at ${taken}, expected none. Choose another name.`);
+  }
+  for (const [path, text] of Object.entries(files)) tree.write(path, text);
+  const folder = `${KINDS[kind].family}-${name}`;
+  tree.write('README.md', listed(tree.read('README.md', 'utf8'), folder, KINDS[kind].what));
+  await formatFiles(tree);
+  return () => {
+    installPackagesTask(tree, true);
+    execFileSync('npx', ['nx', 'sync'], {
+      cwd: tree.root,
+      stdio: 'ignore',
+      shell: process.platform === 'win32',
+    });
+  };
+};
+
+/** The README with one more row in its table of plugins. */
+const listed = (page, folder, what) =>
+  page.replace(
+    /(\n## Plugins\n\n(?:\|.*\n)+)/,
+    (table) => `${table}| [\`${folder}\`](plugins/${folder}) | ${what} |\n`,
+  );
