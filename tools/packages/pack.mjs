@@ -15,6 +15,7 @@ export const run = (command, args, options = {}) =>
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: WINDOWS,
     maxBuffer: 2 ** 28,
+    timeout: 600_000,
     ...options,
   });
 

@@ -8,9 +8,11 @@ export function missingNeeds({ name, folder }: Package): readonly Error[] {
   const { dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {} } = readManifest(folder);
   return Object.entries({ ...peerDependencies, ...dependencies }).flatMap(([need, range]) => {
     const found = findPackage([realpathSync(folder)], need);
+    // A folder, an address or a tag says nothing of a version.
+    const fits = (version: string) =>
+      semver.validRange(range) === null || semver.satisfies(version, range, { includePrerelease: true });
     const optional = peerDependenciesMeta[need]?.optional === true;
-    if (found === null ? optional : semver.satisfies(found.version, range, { includePrerelease: true }))
-      return [];
+    if (found === null ? optional : fits(found.version)) return [];
     return unexpected({
       found: found === null ? `missing ${need}` : `${need} ${found.version}`,
       at: name,
