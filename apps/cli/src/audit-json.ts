@@ -19,7 +19,32 @@ export const auditJson = z
     model: z.strictObject({ name: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
     data: z.strictObject({ name: z.string(), samples: z.int().min(1) }),
     seed: z.int().min(0),
-    clean: z.strictObject({ accuracy: share }),
+    clean: z.strictObject({
+      accuracy: share,
+      rejected: share.optional().describe('clean samples that a detector turns away'),
+    }),
+    defences: z
+      .array(
+        z.strictObject({
+          defence: z.string(),
+          kind: z.enum(['preprocessor', 'wrapper', 'detector']),
+          options: z.record(z.string(), z.unknown()).describe('those that differ from their defaults'),
+          backward: z.enum(['exact', 'identity', 'substitute', 'none']),
+          words: z.string().describe('how gradients pass it'),
+          threshold: z.number().optional().describe('above which suspicion a detector turns inputs away'),
+        }),
+      )
+      .optional()
+      .describe('what stands before the model: the first sees inputs first'),
+    fit: z
+      .strictObject({
+        name: z.string(),
+        fingerprint: z.string(),
+        samples: z.int().min(1),
+        falseRejections: share.describe('of clean samples that each detector may turn away'),
+      })
+      .optional()
+      .describe('the clean samples by which detectors were fitted, none of which is attacked'),
     threatModel: z.strictObject({
       words: z.string(),
       goal: z.union([
@@ -34,6 +59,7 @@ export const auditJson = z
       norm,
       epsilons: z.array(epsilon).min(1),
       box: z.tuple([z.number(), z.number()]).describe('smallest and largest value of an input'),
+      surrogates: z.array(z.string()).optional().describe('other models that the attacker has'),
       queries: z
         .int()
         .min(1)
@@ -43,6 +69,13 @@ export const auditJson = z
     results: z.array(
       z.strictObject({
         attack: z.string(),
+        on: z
+          .string()
+          .optional()
+          .describe(
+            'what it was run on, where that is not the system under test: undefended, open, or another model',
+          ),
+        way: z.string().optional().describe('how it was run against defences, or on what else, in words'),
         norm,
         epsilon,
         options: z.record(z.string(), z.unknown()),
@@ -55,14 +88,25 @@ export const auditJson = z
           .describe('of the broken samples, in the norm of the result; null where none was broken'),
         queries: z.int().min(0),
         gradients: z.int().min(0),
+        crafting: z
+          .strictObject({ queries: z.int().min(0), gradients: z.int().min(0) })
+          .optional()
+          .describe(
+            'what was asked of the model that it was run on, which queries and gradients do not count',
+          ),
         seconds: z.number().min(0),
       }),
     ),
+    notRun: z
+      .array(z.strictObject({ attack: z.string(), why: z.string() }))
+      .optional()
+      .describe('installed attacks that were not run on the defended model'),
     worstCase: z.array(z.strictObject({ norm, epsilon, robustAccuracy, interval })),
     metrics: z
       .array(
         z.strictObject({
           metric: z.string(),
+          certifier: z.string().optional().describe('of metrics over certificates'),
           attack: z.string().nullable().describe('null: over all attacks'),
           epsilon: epsilon.nullable().describe('null: over all epsilons'),
           value: z.unknown().describe('as the metric says'),

@@ -1,4 +1,4 @@
-import type { Access, Model, OpenModel } from '@gauntlet/core';
+import type { Access, Model } from '@gauntlet/core';
 import { logOdds } from '@gauntlet/kit';
 import { rows, take, type Tensor } from '@gauntlet/tensor';
 
@@ -33,14 +33,16 @@ export interface Probe {
 }
 
 /** How many samples the largest batch has that a model may be tried on. */
-export const probeSize = ({ callSize = Infinity }: OpenModel, samples: number): number =>
-  Math.max(1, Math.min(LARGEST, callSize, samples));
+export const probeSize = (
+  { callSize = Infinity }: { readonly callSize?: number | undefined },
+  samples: number,
+): number => Math.max(1, Math.min(LARGEST, callSize, samples));
 
 /**
  * The largest batch size at which a call costs little per sample: powers of two are tried upwards, for about a second. Which rows come
  * out does not depend on it.
  */
-export async function probeBatchSize(model: OpenModel, probe: Probe): Promise<number> {
+export async function probeBatchSize(model: Model<Access>, probe: Probe): Promise<number> {
   const { x, now } = probe;
   const most = rows(x);
   const call = callOf(model, probe);
@@ -92,7 +94,7 @@ async function fastest(run: () => Promise<unknown>, now: () => number): Promise<
 }
 
 /** The call that attacks will make, on points. */
-function callOf(model: OpenModel, { access, targeted }: Probe): (points: Tensor) => Promise<unknown> {
+function callOf(model: Model<Access>, { access, targeted }: Probe): (points: Tensor) => Promise<unknown> {
   if (access === 'gradients') {
     const kind = targeted ? 'targeted' : 'untargeted';
     return (points) => {

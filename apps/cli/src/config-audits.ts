@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Criterion } from '@gauntlet/gate';
 import type { CheckedConfig } from './config.js';
 import type { Plugins } from './plugins.js';
-import type { AuditRequest, Setting } from './request.js';
+import { ALONE, type AuditRequest, type Setting } from './request.js';
 import { parseBytes } from './values.js';
 
 /** One audit of a configuration: a model under a threat model. */
@@ -53,6 +53,7 @@ function requestOf(config: CheckedConfig, names: Names): AuditRequest {
     Object.entries(options).map(([option, value]) => ({ plugin, option, value }));
   const list = (value: number | number[]) => [value].flat();
   return {
+    ...ALONE,
     model: resolve(folder, model.path),
     data: resolve(folder, data.path),
     norm: threat.norm,

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type ModelFile, type Port, unexpected } from '@gauntlet/core';
 import { atomically } from './atomically.js';
 import { untilAborted } from './interrupt.js';
-import { mustExist } from './prepare.js';
+import { mustExist } from './files.js';
 import type { Terminal } from './terminal.js';
 
 /** Makes a model file from another and writes it, whole or not at all; says what it takes and gives. */

@@ -4,6 +4,9 @@ import { parseDivisors, parseNumbers } from './values.js';
 /** The options of a command as the command line gives them: text. */
 export type RawOptions = Readonly<Partial<Record<string, string | boolean | readonly string[]>>>;
 
+/** An option as it is written: `heldOut` is `--held-out`. */
+export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+
 /** Readers of the options of a command. Each names the option in its errors. */
 export function optionsOf(raw: RawOptions, command: string) {
   const text = (name: string) => raw[name] as string | undefined;
@@ -11,9 +14,7 @@ export function optionsOf(raw: RawOptions, command: string) {
     text,
     optional<T>(name: string, parse: (text: string, flag: string) => T): T | undefined {
       const given = text(name);
-      return given === undefined
-        ? undefined
-        : parse(given, `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
+      return given === undefined ? undefined : parse(given, flagOf(name));
     },
     required(name: string, form: string): string {
       const given = text(name);

@@ -3,11 +3,16 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Adapter,
+  type CertificateMetric,
+  type Certifier,
   type DatasetSource,
+  type Detector,
   type Evasion,
   type Metric,
   type Plugin,
+  type Preprocessor,
   type Training,
+  type Wrapper,
   unexpected,
 } from '@gauntlet/core';
 import { createLab } from '@gauntlet/core/lab';
@@ -27,7 +32,11 @@ export interface Plugins {
   /** The attack of a short name (`pgd`) or of a package; `at` says in messages where it was named. */
   attack(name: string, at?: string): Promise<Evasion>;
   /** The metric of a short name (`security-curve`) or of a package. */
-  metric(name: string): Promise<Metric>;
+  metric(name: string): Promise<Metric | CertificateMetric>;
+  /** The defence or detector of a short name (`jpeg`) or of a package. */
+  defence(name: string): Promise<Preprocessor | Wrapper | Detector>;
+  /** The certifier of a short name (`ibp`) or of a package. */
+  certifier(name: string): Promise<Certifier>;
   /** The training defence of a short name (`adversarial-training`) or of a package. */
   training(name: string): Promise<Training>;
   /** Every installed evasion attack of the official packages. */
@@ -80,28 +89,36 @@ export function createPlugins(cwd: string): Plugins {
   const opener = async (family: 'adapter' | 'dataset', path: string) =>
     (await openers(family, path).next()).value as Adapter | DatasetSource | undefined;
 
-  /** The plugin of a family and a kind, by its short name or its package. */
-  async function named<K extends Plugin['kind']>(family: string, kind: K, name: string, at = `--${family}`) {
-    const known = of(family).filter((one) => one.short === name || one.name === name);
+  /** The plugin of one of some families and kinds, by its short name or its package. The first family is that of the flag. */
+  async function named<K extends Plugin['kind']>(
+    families: readonly [string, ...string[]],
+    kinds: readonly K[],
+    name: string,
+    at = `--${families[0]}`,
+  ): Promise<Extract<Plugin, { kind: K }>> {
+    const candidates = families.flatMap(of);
+    const known = candidates.filter((one) => one.short === name || one.name === name);
     const found =
       known.find((one) => one.name.startsWith('@gauntlet/')) ?? known[0] ?? findPackage(roots, name);
-    if (found === null) throw unknownPlugin(family, { name, at }, of(family));
+    if (found === null) throw unknownPlugin(families[0], { name, at }, candidates);
     const plugin = await load(found);
-    if (plugin.kind === kind) return plugin as Extract<Plugin, { kind: K }>;
+    if (kinds.some((kind) => kind === plugin.kind)) return plugin as Extract<Plugin, { kind: K }>;
     throw unexpected({
       found: `${plugin.id}, which is of the kind ${plugin.kind}`,
       at,
-      expected: kind === 'evasion' ? 'an attack' : `a plugin of the kind ${kind}`,
-      remedy: `Name one of ${list(of(family).map(({ short }) => short))}.`,
+      expected: families[0] === 'attack' ? 'an attack' : `a plugin of the kind ${kinds.join(', ')}`,
+      remedy: `Name one of ${list(candidates.map(({ short }) => short))}.`,
     });
   }
 
   return {
     installed,
     load,
-    attack: (name, at) => named('attack', 'evasion', name, at),
-    metric: (name) => named('metric', 'metric', name),
-    training: (name) => named('defence', 'training', name),
+    attack: (name, at) => named(['attack'], ['evasion'], name, at),
+    metric: (name) => named(['metric'], ['metric', 'certificate-metric'], name),
+    defence: (name) => named(['defence', 'detector'], ['preprocessor', 'wrapper', 'detector'], name),
+    certifier: (name) => named(['certifier'], ['certifier'], name),
+    training: (name) => named(['defence'], ['training'], name),
     async attacks() {
       const all: Evasion[] = [];
       for (const one of of('attack').filter(({ name }) => name.startsWith('@gauntlet/'))) {

@@ -11,7 +11,8 @@ import {
 } from '@gauntlet/core';
 import { modelFile } from './open-model.js';
 import type { Plugins } from './plugins.js';
-import { assignSettings, hashesOf, mustExist, type Options, sha256 } from './prepare.js';
+import { hashesOf, mustExist, sha256 } from './files.js';
+import { assignSettings, type Options } from './settings.js';
 import type { TrainRequest } from './train-request.js';
 
 /** A training that is checked and ready to run. */

@@ -1,28 +1,31 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import {
   type Access,
   allows,
   assemble,
   type Assembled,
+  type Certifier,
   checkSamples,
   type Dataset,
+  type DatasetSource,
   type Evasion,
-  type OpenModel,
-  optionFacts,
+  type Model,
+  ownProver,
   parseOptions,
   type Plan,
-  runsOn,
-  unexpected,
+  type Prover,
+  proverOf,
 } from '@gauntlet/core';
 import { probeBatchSize, probeSize } from './batch-size.js';
-import { nearest } from './discover.js';
-import { modelFile, openModel } from './open-model.js';
+import { mustExist } from './files.js';
+import { createModelFiles, type OpenFile } from './model-files.js';
+import { modelFile } from './open-model.js';
 import type { Plugins } from './plugins.js';
-import type { AuditRequest, Setting } from './request.js';
+import { type Choice, type NotRun, portfolio } from './portfolio.js';
+import type { AuditRequest } from './request.js';
 import { recordedPlan } from './run-folder.js';
+import { assignSettings, type Settings } from './settings.js';
+import { openStack, type Stack, systemsOf } from './stack.js';
 import type { Terminal } from './terminal.js';
 
 /** An audit that is checked and ready to run. */
@@ -32,68 +35,150 @@ export interface Prepared {
   readonly source: { readonly use: string; readonly options: unknown };
   /** What runs the model. */
   readonly engine: string;
-  /** The SHA-256 of each file that the model is read from beside its own. */
+  /** The SHA-256 of each file that the models are read from beside their own. */
   readonly externalData: Readonly<Record<string, string>>;
+  /** Attacks that were left out of those that are installed, where the model is defended. */
+  readonly notRun: readonly NotRun[];
   /** What the user should know about the model. */
   readonly notices: readonly string[];
   close(): Promise<void>;
 }
 
-/** Options as the user gave them. */
-export type Options = Readonly<Record<string, unknown>>;
-
-/** Finds the plugins, opens the model and the data, and checks everything: nothing is written. */
+/** Finds the plugins, opens the models and the data, and checks everything: nothing is written. */
 export async function prepare(
   asked: AuditRequest,
   plugins: Plugins,
   terminal: Pick<Terminal, 'cwd' | 'now'>,
 ): Promise<Prepared> {
   const request = { ...asked, model: await modelFile(asked.model) };
+  const { bounds, seed, stack: stackAsked } = request;
   const candidates = await attacksOf(request, plugins);
+  const defences = await each(stackAsked.defences, plugins.defence);
+  const certifiers = await each(request.certifiers, plugins.certifier);
   await mustExist(request.model, 'a model file');
   await mustExist(request.data, 'a data set');
   const source = await plugins.dataset(request.data);
-  const settings = assignSettings(request.settings, [...candidates, source]);
+  const settings = assignSettings(request.settings, [...candidates, ...defences, ...certifiers, source]);
   const options = await parseOptions(source.options, settings.get(source.id) ?? {}, source.id);
 
-  const { bounds } = request;
   const notices = noticesOf(request);
   // As the data lies by itself: a model that leaves sizes open takes its shape.
   const plain = await source.open(request.data, { bounds, options });
-  const { model, engine } = await openModel(
-    plugins,
-    { path: request.model, engine: request.engine },
-    {
-      bounds,
-      shape: plain.shape,
-      memory: request.memory,
-      ...request.input,
-      onNotice: (notice) => notices.push(notice),
-    },
-  );
+  const files = createModelFiles(plugins, {
+    bounds,
+    shape: plain.shape,
+    memory: request.memory,
+    ...request.input,
+    onNotice: (notice) => notices.push(notice),
+  });
   try {
-    const attacks = fitting(candidates, request, model, notices);
+    const { model, sha256, engine } = await files.open(request.model, request.engine);
+    const members = await each(stackAsked.members, (path) => files.open(path, null));
+    const others = await each(request.surrogates, (path) => files.open(path, null));
+    const surrogates = named(others, basename(request.model));
     const { shape } = model.input;
     const fits = String(shape) === String(plain.shape);
     const anew = () => source.open(request.data, { bounds, shape, options });
-    const dataset = fits ? plain : (plain.as?.(shape) ?? (await anew()));
-    const plan = planOf(request, { dataset, attacks, settings, sha256: await sha256(request.model) });
-    const byId = new Map(attacks.map((attack) => [attack.id, attack]));
-    const assembled = await assemble(plan, { model, dataset, attack: (id) => byId.get(id) });
+    const stack = await openStack({
+      asked: stackAsked,
+      defences,
+      settings,
+      models: [model, ...members.map((one) => one.model)],
+      members: members.map((one) => one.sha256),
+      dataset: fits ? plain : (plain.as?.(shape) ?? (await anew())),
+      box: bounds,
+      seed,
+      openData: (path) => openFitData(path, { plugins, source, options, bounds, shape }),
+    });
+    const systems = systemsOf(
+      stack,
+      Object.fromEntries(surrogates.map(({ name, model: one }) => [name, one])),
+    );
+    const { choices, notRun } = portfolio(candidates, request, systems, notices);
+    const plan = planOf(request, { stack, choices, certifiers, surrogates, settings, sha256 });
+    const provers = await proversOf(stack, certifiers, { settings, request, notices });
+    const parts = { undefended: systems.undefended, open: systems.open };
+    const assembled = await assemble(plan, {
+      model: systems.model,
+      surrogates: { ...present(parts), ...systems.surrogates },
+      dataset: stack.attacked,
+      attack: (id) => candidates.find((attack) => attack.id === id),
+      provers,
+    });
     await checkSamples(assembled);
-    const batchSize = await batchSizeOf(request, { assembled, model }, terminal);
+    const batchSize = await batchSizeOf(request, { assembled, callSize: model.callSize }, terminal);
     return {
       assembled: { ...assembled, plan: { ...plan, batchSize } },
       source: { use: source.id, options },
       engine,
-      externalData: await hashesOf(model.files ?? [], dirname(request.model)),
+      externalData: await files.externalData(),
+      notRun,
       notices,
-      close: () => model.close(),
+      close: files.close,
     };
   } catch (error) {
-    await model.close();
+    await files.close();
     throw error;
   }
+}
+
+/** One after another. */
+async function each<T, R>(all: readonly T[], then: (one: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  for (const one of all) results.push(await then(one));
+  return results;
+}
+
+const present = (all: Readonly<Record<string, Model<Access> | null>>) =>
+  Object.fromEntries(
+    Object.entries(all).filter((entry): entry is [string, Model<Access>] => entry[1] !== null),
+  );
+
+/** Surrogates by the names of their files; by their paths, where another model has that name. */
+function named(files: readonly OpenFile[], taken: string) {
+  const names = [taken, ...files.map(({ path }) => basename(path))];
+  return files.map((file) => {
+    const name = basename(file.path);
+    const unique = names.filter((other) => other === name).length === 1;
+    return { ...file, name: unique ? name : file.path };
+  });
+}
+
+/** Opens other clean samples, laid out as the model takes them. */
+async function openFitData(
+  path: string,
+  own: {
+    readonly plugins: Plugins;
+    readonly source: DatasetSource;
+    readonly options: unknown;
+    readonly bounds: readonly [number, number];
+    readonly shape: readonly number[];
+  },
+): Promise<Dataset> {
+  await mustExist(path, 'a data set');
+  const source = await own.plugins.dataset(path);
+  const options =
+    source.id === own.source.id ? own.options : await parseOptions(source.options, {}, source.id);
+  return source.open(path, { bounds: own.bounds, shape: own.shape, options });
+}
+
+/** Those that were named, and the wrapper that proves things about its own answers in the norm of the audit. */
+async function proversOf(
+  { models, layers }: Stack,
+  certifiers: readonly Certifier[],
+  { settings, request, notices }: { settings: Settings; request: AuditRequest; notices: string[] },
+): Promise<readonly Prover[]> {
+  const named = await each(certifiers, async (certifier) =>
+    proverOf(
+      certifier,
+      await parseOptions(certifier.options, settings.get(certifier.id) ?? {}, certifier.id),
+    ),
+  );
+  const own = ownProver(models, layers);
+  if (own === null) return named;
+  if (own.norms.includes(request.norm)) return [own, ...named];
+  notices.push(`${own.id} certifies in ${list(own.norms)} only: nothing is certified in ${request.norm}.`);
+  return named;
 }
 
 /** Samples that are looked at together, where the batch size is not known yet. */
@@ -102,16 +187,17 @@ const READ = 64;
 /** The batch size that was asked for, or that of the run which goes on, or what a trial finds. */
 async function batchSizeOf(
   request: AuditRequest,
-  { assembled, model }: { readonly assembled: Assembled; readonly model: OpenModel },
+  { assembled, callSize }: { readonly assembled: Assembled; readonly callSize: number | undefined },
   { cwd, now }: Pick<Terminal, 'cwd' | 'now'>,
 ): Promise<number> {
   if (request.batchSize !== 'auto') return request.batchSize;
-  const { plan, dataset, steps } = assembled;
+  const { plan, model, dataset, steps } = assembled;
   const recorded =
     request.out === null || request.overwrite ? undefined : await recordedPlan(resolve(cwd, request.out));
   if (Number.isSafeInteger(recorded?.batchSize)) return recorded!.batchSize!;
-  const { x } = await dataset.batch(0, probeSize(model, plan.data.samples));
-  const access = highest(steps.map(({ attack }) => attack.access));
+  const { x } = await dataset.batch(0, probeSize({ callSize }, plan.data.samples));
+  // What is crafted on other models is tried on this one only.
+  const access = highest(steps.map(({ attack, on }) => (on === undefined ? attack.access : 'labels')));
   return probeBatchSize(model, { access, x, targeted: request.goal.kind === 'targeted', now });
 }
 
@@ -139,117 +225,26 @@ async function attacksOf({ attacks }: AuditRequest, plugins: Plugins): Promise<r
   return [...new Set(named)];
 }
 
-/** @throws GauntletError `input` where nothing can be read at a path. */
-export async function mustExist(path: string, expected: string): Promise<void> {
-  await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    const found = cause.code === 'ENOENT' ? 'missing file' : `unreadable path (${cause.code})`;
-    throw unexpected({ found, at: path, expected, remedy: 'Check the path.' }, { cause });
-  });
-}
-
-/**
- * Of the attacks that were named, all must work on the model; of those that are merely installed, the ones that work under the
- * threat model are taken.
- */
-function fitting(
-  candidates: readonly Evasion[],
-  { norm, attacks }: AuditRequest,
-  model: OpenModel,
-  notices: readonly string[],
-): readonly Evasion[] {
-  const inNorm = chosen(
-    candidates.filter(({ norms }) => attacks !== null || norms.includes(norm)),
-    { attacks },
-    model,
-  );
-  const fit = inNorm.filter((attack) => runsOn(attack, model));
-  if (fit.length > 0 && (attacks === null || fit.length === candidates.length)) return fit;
-  if (inNorm.length === 0) {
-    throw unexpected({
-      found: `norm ${norm}`,
-      at: '--norm',
-      expected: `a norm of an installed attack: ${list([...new Set(candidates.flatMap(({ norms }) => norms))])}`,
-      remedy: 'Name another norm, or install another attack.',
-    });
-  }
-  const refused = inNorm.filter((attack) => !fit.includes(attack));
-  const left = fit.length === 0 ? 'No attack that is installed or named' : list(fit.map(({ id }) => id));
-  throw unexpected({
-    found: `model that offers ${model.access}`,
-    at: model.name,
-    expected: list(refused.map(({ id, access, reads }) => `${reads ?? access} for ${id}`)),
-    remedy: [...notices, `${left} can still run on it.`].join(' '),
-    code: 'unsupported',
-  });
-}
-
-/** What an audit runs that names no attack: those that run by default, or where none of them can, those that can. */
-function chosen(
-  candidates: readonly Evasion[],
-  { attacks }: Pick<AuditRequest, 'attacks'>,
-  model: OpenModel,
-): readonly Evasion[] {
-  if (attacks !== null) return candidates;
-  const usual = candidates.filter(({ byDefault }) => byDefault !== false);
-  const able = candidates.filter((attack) => runsOn(attack, model));
-  return able.length === 0 || able.some((attack) => usual.includes(attack)) ? usual : able;
-}
-
 const list = (words: readonly string[]) => words.join(', ');
-
-/** Options by plugin id. A setting names its plugin by the id or by its last part. */
-export function assignSettings(
-  settings: readonly Setting[],
-  plugins: readonly Pick<Evasion, 'id' | 'options'>[],
-): ReadonlyMap<string, Options> {
-  const assigned = new Map<string, Options>();
-  const short = (id: string) => id.replace(/^.*\//, '');
-  for (const { plugin, option, value } of settings) {
-    const owner = plugins.find(({ id }) => id === plugin || short(id) === plugin);
-    if (owner === undefined) {
-      const names = plugins.map(({ id }) => short(id));
-      const meant = nearest(plugin, names);
-      throw unexpected({
-        found: `plugin '${plugin}'`,
-        at: '--set',
-        expected: `one that takes part (${names.join(', ')})`,
-        remedy: meant === undefined ? 'Name one of these.' : `Did you mean ${meant}?`,
-      });
-    }
-    mustDeclare(owner, plugin, option);
-    assigned.set(owner.id, { ...assigned.get(owner.id), [option]: value });
-  }
-  return assigned;
-}
-
-/** Refuses an option that a plugin does not have, where its schema tells. */
-function mustDeclare({ id, options }: Pick<Evasion, 'id' | 'options'>, plugin: string, option: string): void {
-  const closed = options['~standard'].jsonSchema?.input({ target: 'draft-07' })['additionalProperties'];
-  const known = optionFacts(options).map(({ name }) => name);
-  if (closed !== false || known.includes(option)) return;
-  const meant = nearest(option, known);
-  throw unexpected({
-    found: `option '${option}' of ${id}`,
-    at: '--set',
-    expected: known.length === 0 ? 'none, as it has no options' : `one of ${list(known)}`,
-    remedy: meant === undefined ? 'See gauntlet plugins --options.' : `Did you mean ${plugin}.${meant}?`,
-  });
-}
 
 function planOf(
   request: AuditRequest,
   parts: {
-    dataset: Dataset;
-    attacks: readonly Evasion[];
-    settings: ReadonlyMap<string, Options>;
+    stack: Stack;
+    choices: readonly Choice[];
+    certifiers: readonly Certifier[];
+    surrogates: readonly { readonly name: string; readonly sha256: string }[];
+    settings: Settings;
     sha256: string;
   },
 ): Plan {
-  const { dataset, attacks, settings } = parts;
-  const samples = Math.min(request.limit, dataset.samples);
+  const { stack, choices, certifiers, settings } = parts;
+  const { name, fingerprint, samples } = stack.attacked;
+  const surrogates = parts.surrogates.map((one) => ({ name: one.name, sha256: one.sha256 }));
+  const uses = (id: string) => ({ use: id, options: settings.get(id) ?? {} });
   return {
     model: { name: basename(request.model), sha256: parts.sha256 },
-    data: { name: dataset.name, fingerprint: dataset.fingerprint, samples },
+    data: { name, fingerprint, samples: Math.min(request.limit, samples) },
     threatModel: {
       goal: request.goal,
       confidence: 0,
@@ -257,25 +252,16 @@ function planOf(
       norm: request.norm,
       epsilons: request.epsilons.map(({ value }) => value),
       box: request.bounds,
+      ...(surrogates.length > 0 && { surrogates: surrogates.map((one) => one.name) }),
       queries: request.queries,
     },
-    attacks: attacks.map(({ id }) => ({ use: id, options: settings.get(id) ?? {} })),
+    ...(stack.planned.length > 0 && { defences: stack.planned }),
+    ...(stack.fit && { fit: stack.fit }),
+    ...(surrogates.length > 0 && { surrogates }),
+    attacks: choices.map(({ attack, on }) => ({ ...uses(attack.id), ...(on !== undefined && { on }) })),
+    ...(certifiers.length > 0 && { certifiers: certifiers.map(({ id }) => uses(id)) }),
     restarts: request.restarts,
     batchSize: request.batchSize === 'auto' ? READ : request.batchSize,
     seed: request.seed,
   };
-}
-
-/** The SHA-256 of files in a folder, by their names. */
-export async function hashesOf(files: readonly string[], folder: string): Promise<Record<string, string>> {
-  const hashes: Record<string, string> = {};
-  for (const file of files) hashes[file] = await sha256(join(folder, file));
-  return hashes;
-}
-
-/** The SHA-256 of a file, in hexadecimal digits. */
-export async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

@@ -1,7 +1,7 @@
-import type { Access, Target, ThreatModel } from '@gauntlet/core';
+import { type Access, type Target, type ThreatModel, unexpected } from '@gauntlet/core';
 import type { BallNorm } from '@gauntlet/tensor';
 import { atLeast, parseBytes, parseNumber, parseNumbers, wrong } from './values.js';
-import { type InputSettings, optionsOf, parseInput, type RawOptions } from './options.js';
+import { flagOf, type InputSettings, optionsOf, parseInput, type RawOptions } from './options.js';
 
 /** A radius of the ball, and how the user wrote it. */
 export interface Epsilon {
@@ -16,6 +16,20 @@ export interface Setting {
   readonly value: unknown;
 }
 
+/** What stands before the model. */
+export interface StackRequest {
+  /** Defences and detectors: the first sees inputs first. */
+  readonly defences: readonly string[];
+  /** Files of the other models of a defence that takes several. */
+  readonly members: readonly string[];
+  /** Where clean samples for detectors come from; null: from those that are audited. */
+  readonly fitData: string | null;
+  /** How many of the audited samples are set apart for that; null: a fifth, 500 at most. */
+  readonly heldOut: number | null;
+  /** The share of clean samples that each detector may turn away. */
+  readonly falseRejections: number;
+}
+
 /** What `gauntlet audit` was asked to do. */
 export interface AuditRequest {
   readonly model: string;
@@ -26,7 +40,16 @@ export interface AuditRequest {
   readonly attacks: readonly string[] | null;
   /** Folded over the rows, besides robust accuracy. */
   readonly metrics: readonly string[];
+  /** What proves things about the system under test. */
+  readonly certifiers: readonly string[];
   readonly settings: readonly Setting[];
+  readonly stack: StackRequest;
+  /** Whether named attacks are also crafted on the model without its defences. */
+  readonly static: boolean;
+  /** Files of other models to craft on. */
+  readonly surrogates: readonly string[];
+  /** The most that attacks may ask the model for. */
+  readonly access: Access;
   readonly limit: number;
   readonly batchSize: number | 'auto';
   /** Bytes that one call of the model may take. */
@@ -34,8 +57,6 @@ export interface AuditRequest {
   readonly seed: number;
   readonly restarts: number;
   readonly queries: number | null;
-  /** The most that attacks may ask the model for. */
-  readonly access: Access;
   readonly bounds: readonly [lo: number, hi: number];
   readonly input: InputSettings;
   /** What shall run the model; null: whatever can. */
@@ -46,11 +67,20 @@ export interface AuditRequest {
   readonly json: boolean;
 }
 
+/** What an audit of a model by itself has not: defences, other models, proofs. */
+export const ALONE = {
+  certifiers: [],
+  stack: { defences: [], members: [], fitData: null, heldOut: null, falseRejections: 0.05 },
+  static: false,
+  surrogates: [],
+} as const satisfies Partial<AuditRequest>;
+
 /** Reads the options of `gauntlet audit`. @throws GauntletError `input` at the first that is missing or makes no sense. */
 export function parseRequest(model: string, raw: RawOptions): AuditRequest {
   const { text, optional, required } = optionsOf(raw, 'audit');
   const data = required('data', '<path>');
   const epsilon = required('epsilon', '<list>');
+  const surrogates = optional('surrogate', parseNames) ?? [];
   return {
     model,
     data,
@@ -58,14 +88,18 @@ export function parseRequest(model: string, raw: RawOptions): AuditRequest {
     epsilons: parseEpsilons(epsilon, '--epsilon'),
     attacks: optional('attack', parseNames) ?? null,
     metrics: optional('metric', parseNames) ?? [],
+    certifiers: optional('certifier', parseNames) ?? [],
     settings: ((raw['set'] ?? []) as readonly string[]).map((one) => parseSetting(one, '--set')),
+    stack: parseStack(raw),
+    static: raw['static'] === true,
+    surrogates,
+    access: optional('access', parseAccess) ?? (surrogates.length === 0 ? 'gradients' : 'none'),
     limit: optional('limit', atLeast(1)) ?? Infinity,
     batchSize: optional('batchSize', parseBatchSize) ?? 'auto',
     memory: optional('memory', parseBytes) ?? 2e9,
     seed: optional('seed', atLeast(0)) ?? 0,
     restarts: optional('restarts', atLeast(1)) ?? 1,
     queries: optional('queries', atLeast(1)) ?? null,
-    access: 'gradients',
     bounds: optional('bounds', parseBounds) ?? [0, 1],
     input: parseInput(raw),
     engine: text('engine') ?? null,
@@ -74,6 +108,40 @@ export function parseRequest(model: string, raw: RawOptions): AuditRequest {
     overwrite: raw['overwrite'] === true,
     json: raw['json'] === true,
   };
+}
+
+function parseStack(raw: RawOptions): StackRequest {
+  const { text, optional } = optionsOf(raw, 'audit');
+  const defences = optional('defence', parseNames) ?? [];
+  const lone = ['members', 'static', 'fitData', 'heldOut', 'falseRejections'].find((name) => name in raw);
+  if (defences.length === 0 && lone !== undefined) {
+    throw unexpected({
+      found: `${flagOf(lone)} without --defence`,
+      at: 'the command line',
+      expected: 'a defence beside it',
+      remedy: 'Name defences with --defence, or leave it out.',
+    });
+  }
+  return {
+    defences,
+    members: optional('members', parseNames) ?? [],
+    fitData: text('fitData') ?? null,
+    heldOut: optional('heldOut', atLeast(1)) ?? null,
+    falseRejections: optional('falseRejections', parseShare) ?? ALONE.stack.falseRejections,
+  };
+}
+
+function parseAccess(text: string, flag: string): Access {
+  const all: readonly Access[] = ['gradients', 'scores', 'labels', 'none'];
+  const found = all.find((access) => access === text);
+  if (found !== undefined) return found;
+  throw wrong(text, flag, all.join(', '), 'Pass the most that attacks may ask the model for.');
+}
+
+function parseShare(text: string, flag: string): number {
+  const value = parseNumber(text, flag);
+  if (value >= 0 && value < 1) return value;
+  throw wrong(text, flag, 'a share from 0 up to, but without, 1', `Pass a value such as ${flag} 0.05.`);
 }
 
 /** Ascending, each once. */

@@ -1,5 +1,14 @@
 import { join, parse, resolve } from 'node:path';
-import { apply, type Assembled, type Metric, type Plan, type Row, shardCount } from '@gauntlet/core';
+import {
+  apply,
+  type CertificateMetric,
+  certifiedShardCount,
+  certify,
+  type Metric,
+  type Plan,
+  type Row,
+  shardCount,
+} from '@gauntlet/core';
 import type { AuditJson } from './audit-json.js';
 import { interrupted, untilAborted } from './interrupt.js';
 import { measure } from './metrics.js';
@@ -14,7 +23,7 @@ import type { Terminal } from './terminal.js';
 /** What an audit needs besides its request. */
 export interface Lab {
   readonly plugins: Plugins;
-  readonly metrics: readonly Metric[];
+  readonly metrics: readonly (Metric | CertificateMetric)[];
   /** Of this command. */
   readonly version: string;
 }
@@ -23,8 +32,9 @@ export interface Lab {
 export interface Audited {
   readonly verdict: AuditJson;
   readonly rows: readonly Row[];
-  /** Where its files are, as the user named it. */
+  /** Where its files are, as the user named it, and what they are called. */
   readonly folder: string;
+  readonly files: readonly string[];
 }
 
 /** Checks everything, attacks, and publishes the results in the folder of the run. */
@@ -55,9 +65,9 @@ export async function runPrepared(
     shape: assembled.dataset.shape,
     overwrite: request.overwrite,
   });
-  const work = { assembled, run, request, folder, versions, metrics: lab.metrics };
+  const work = { prepared, run, request, folder, versions, metrics: lab.metrics };
   const verdict = await runAll(work, terminal).finally(run.close);
-  return { verdict, rows: run.rows, folder };
+  return { verdict, rows: run.rows, folder, files: run.files() };
 }
 
 /** The versions of the packages that take part. */
@@ -81,35 +91,40 @@ export const recordOf = (
 });
 
 interface Work {
-  readonly assembled: Assembled;
+  readonly prepared: Prepared;
   readonly run: RunFolder;
   readonly request: AuditRequest;
   readonly folder: string;
   readonly versions: Readonly<Record<string, string>>;
-  readonly metrics: readonly Metric[];
+  readonly metrics: readonly (Metric | CertificateMetric)[];
 }
 
 /** Runs what is left of a run, and publishes its results. */
 async function runAll(work: Work, terminal: Terminal): Promise<AuditJson> {
-  const { assembled, run, request, folder, versions, metrics } = work;
+  const { prepared, run, request, folder, versions, metrics } = work;
+  const { assembled, notRun } = prepared;
   const { signal, now } = terminal;
   const verdict = (): AuditJson => ({
-    ...summarise(assembled, run.rows, { ...versions, node: process.versions.node }),
-    ...(metrics.length > 0 && { metrics: measure(metrics, run.rows) }),
+    ...summarise(assembled, run.rows, notRun, { ...versions, node: process.versions.node }),
+    ...(metrics.length > 0 && { metrics: measure(metrics, run.rows, run.certificates) }),
   });
   if (run.complete) {
     terminal.err(`gauntlet: ${folder} holds this run, finished: nothing was run again.\n`);
     return verdict();
   }
-  const progress = showProgress(shardCount(assembled), run.done.size, {
+  const shards = shardCount(assembled) + certifiedShardCount(assembled);
+  const progress = showProgress(shards, run.done.size, {
     write: terminal.err,
     terminal: terminal.interactive.err,
     now,
   });
   try {
-    for await (const shard of apply(assembled, { signal, now, done: (key) => run.done.has(key) })) {
-      await run.append(shard);
-      progress.advance();
+    const io = { signal, now, done: (key: string) => run.done.has(key) };
+    for (const part of [apply(assembled, io), certify(assembled, io)]) {
+      for await (const shard of part) {
+        await run.append(shard);
+        progress.advance();
+      }
     }
   } catch (cause) {
     if (!signal.aborted) throw cause;

@@ -1,7 +1,14 @@
 import { appendFile, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { type Plan, type Row, type Shard, unexpected } from '@gauntlet/core';
+import {
+  type Certified,
+  type CertifiedShard,
+  type Plan,
+  type Row,
+  type Shard,
+  unexpected,
+} from '@gauntlet/core';
 import { differences } from '@gauntlet/gate';
 import { arraysOf, bytesOf } from './arrays.js';
 import { atomically } from './atomically.js';
@@ -10,30 +17,36 @@ import { lock } from './lock.js';
 const PLAN = 'plan.json';
 const AUDIT = 'audit.json';
 const OUTCOMES = 'outcomes.jsonl';
+const CERTIFICATES = 'certificates.jsonl';
 const ADVERSARIAL = 'adversarial.npz';
 /** What a run in progress needs besides: the numbers of `x` and `x_adv` so far, and a mark per finished shard. */
 const PARTS = { x: 'x.part', adversarial: 'x_adv.part', marks: 'shards.part' };
 const LOCK = 'run.lock';
-const OWN = [PLAN, AUDIT, OUTCOMES, ADVERSARIAL, ...Object.values(PARTS)];
+const OWN = [PLAN, AUDIT, OUTCOMES, CERTIFICATES, ADVERSARIAL, ...Object.values(PARTS)];
 
 /** The last thing written of a shard: how long the other files are when it is whole. */
 interface Mark {
   readonly key: string;
   readonly outcomes: number;
   readonly numbers: number;
+  readonly certificates: number;
 }
 
 /** The folder of one run, to which finished shards are added. */
 export interface RunFolder {
   /** The rows so far, in the order in which they were finished. */
   readonly rows: readonly Row[];
+  /** The certificates so far, likewise. */
+  readonly certificates: readonly Certified[];
   /** The shards that are finished. */
   readonly done: ReadonlySet<string>;
   /** Whether all of the run was finished before. */
   readonly complete: boolean;
-  append(shard: Shard): Promise<void>;
+  append(shard: Shard | CertifiedShard): Promise<void>;
   /** Publishes adversarial.npz and audit.json, each whole or not at all. */
   finish(audit: object): Promise<void>;
+  /** The names of what it publishes. */
+  files(): readonly string[];
   /** Lets other processes in. */
   close(): Promise<void>;
 }
@@ -75,30 +88,45 @@ async function goOn(
   unlock: () => Promise<void>,
 ): Promise<RunFolder> {
   const marks = complete ? [] : await wholeMarks(folder);
-  const at = { outcomes: marks.at(-1)?.outcomes ?? 0, numbers: marks.at(-1)?.numbers ?? 0 };
+  const at = { ...(marks.at(-1) ?? { key: '', outcomes: 0, numbers: 0, certificates: 0 }) };
   const path = (name: string) => join(folder, name);
   if (!complete) {
     await cut(path(OUTCOMES), at.outcomes);
+    await cut(path(CERTIFICATES), at.certificates);
     await cut(path(PARTS.x), at.numbers);
     await cut(path(PARTS.adversarial), at.numbers);
     await writeFile(path(PARTS.marks), marks.map((mark) => `${JSON.stringify(mark)}\n`).join(''));
   }
   const rows = parseLines<Row>(await readFile(path(OUTCOMES), 'utf8'), path(OUTCOMES));
+  const proofs = await readFile(path(CERTIFICATES), 'utf8').catch(() => '');
+  const certificates = parseLines<Certified>(proofs, path(CERTIFICATES));
   const done = new Set(marks.map(({ key }) => key));
+
+  /** The length of a file's new lines, after they are written. */
+  const add = async (name: string, all: readonly object[]) => {
+    const lines = all.map((one) => `${JSON.stringify(one)}\n`).join('');
+    await appendFile(path(name), lines);
+    return Buffer.byteLength(lines);
+  };
 
   return {
     rows,
+    certificates,
     done,
     complete,
     async append(shard) {
-      const lines = shard.rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-      await appendFile(path(PARTS.x), bytesOf(shard.x.data));
-      await appendFile(path(PARTS.adversarial), bytesOf(shard.adversarial.data));
-      await appendFile(path(OUTCOMES), lines);
-      at.outcomes += Buffer.byteLength(lines);
-      at.numbers += shard.x.data.byteLength;
-      await appendFile(path(PARTS.marks), `${JSON.stringify({ key: shard.key, ...at } satisfies Mark)}\n`);
-      for (const row of shard.rows) rows.push(row);
+      if ('rows' in shard) {
+        await appendFile(path(PARTS.x), bytesOf(shard.x.data));
+        await appendFile(path(PARTS.adversarial), bytesOf(shard.adversarial.data));
+        at.outcomes += await add(OUTCOMES, shard.rows);
+        at.numbers += shard.x.data.byteLength;
+        for (const row of shard.rows) rows.push(row);
+      } else {
+        at.certificates += await add(CERTIFICATES, shard.certified);
+        for (const one of shard.certified) certificates.push(one);
+      }
+      at.key = shard.key;
+      await add(PARTS.marks, [at satisfies Mark]);
       done.add(shard.key);
     },
     async finish(audit) {
@@ -108,8 +136,10 @@ async function goOn(
         writeNpz(to, arraysOf(rows, shape, numbers(PARTS.x), numbers(PARTS.adversarial))),
       );
       await atomically(path(AUDIT), (to) => writeFile(to, `${JSON.stringify(audit, null, 2)}\n`));
-      for (const name of Object.values(PARTS)) await rm(path(name), { force: true });
+      const needless = certificates.length === 0 ? [CERTIFICATES] : [];
+      for (const name of [...Object.values(PARTS), ...needless]) await rm(path(name), { force: true });
     },
+    files: () => [AUDIT, OUTCOMES, ...(certificates.length > 0 ? [CERTIFICATES] : []), ADVERSARIAL, PLAN],
     close: unlock,
   };
 }
@@ -180,8 +210,10 @@ async function wholeMarks(folder: string): Promise<readonly Mark[]> {
   const path = join(folder, PARTS.marks);
   const text = await readFile(path, 'utf8').catch(() => '');
   const numbers = Math.min(await size(PARTS.x), await size(PARTS.adversarial));
-  const outcomes = await size(OUTCOMES);
-  return parseLines<Mark>(text, path).filter((mark) => mark.outcomes <= outcomes && mark.numbers <= numbers);
+  const [outcomes, certificates] = [await size(OUTCOMES), await size(CERTIFICATES)];
+  return parseLines<Mark>(text, path).filter(
+    (mark) => mark.outcomes <= outcomes && mark.numbers <= numbers && mark.certificates <= certificates,
+  );
 }
 
 /** Whole lines only: the last may have been cut. */

@@ -1,33 +1,57 @@
-import { type Assembled, describeThreat, type Row, worstCase } from '@gauntlet/core';
+import {
+  type Assembled,
+  describeBackward,
+  describeThreat,
+  describeWay,
+  type PlannedDefence,
+  type Row,
+  worstCase,
+} from '@gauntlet/core';
 import metric from '@gauntlet/metric-robust-accuracy';
 import type { AuditJson } from './audit-json.js';
+import type { NotRun } from './portfolio.js';
 
 /** Folds the rows of a finished run into what `audit.json` holds. */
 export function summarise(
   { plan, steps }: Pick<Assembled, 'plan' | 'steps'>,
   rows: readonly Row[],
+  notRun: readonly NotRun[],
   versions: Readonly<Record<string, string>>,
 ): AuditJson {
-  const { norm, epsilons } = plan.threatModel;
+  const { defences = [], fit } = plan;
+  const { norm, epsilons, surrogates, ...threat } = plan.threatModel;
   const every = worstCase(rows);
-  const first = rows.filter((row) => row.attack === rows[0]!.attack && row.epsilon === rows[0]!.epsilon);
+  const first = [...new Map(rows.map((row) => [row.sample, row])).values()];
+  const share = (of: (row: Row) => boolean) => first.filter(of).length / first.length;
   return {
     model: { name: plan.model.name, sha256: plan.model.sha256 },
     data: { name: plan.data.name, samples: plan.data.samples },
     seed: plan.seed,
-    clean: { accuracy: first.filter((row) => row.clean === row.label).length / first.length },
+    clean: {
+      accuracy: share((row) => row.clean === row.label),
+      ...(fit && { rejected: share((row) => row.rejected === true) }),
+    },
+    ...(defences.length > 0 && { defences: defences.map(told) }),
+    ...(fit && { fit }),
     threatModel: {
       words: describeThreat(plan.threatModel),
-      ...plan.threatModel,
+      ...threat,
+      norm,
       epsilons: [...epsilons],
-      box: [...plan.threatModel.box],
+      ...(surrogates && { surrogates: [...surrogates] }),
+      box: [...threat.box],
     },
-    results: steps.flatMap(({ attack, options }) =>
+    results: steps.flatMap(({ attack, options, on }) =>
       epsilons.map((epsilon) => {
-        const own = rows.filter((row) => row.attack === attack.id && row.epsilon === epsilon);
+        const own = rows.filter(
+          (row) => row.attack === attack.id && row.surrogate === on && row.epsilon === epsilon,
+        );
+        const way = describeWay({ access: attack.access, on }, defences);
         const { robustAccuracy, interval, successRate, distance, ...spent } = metric.over(own);
         return {
           attack: attack.id,
+          ...(on !== undefined && { on }),
+          ...(way !== null && { way }),
           norm,
           epsilon,
           options,
@@ -37,6 +61,7 @@ export function summarise(
           distance,
           queries: spent.queries,
           gradients: spent.gradients,
+          ...(on !== undefined && { crafting: craftingOf(own) }),
           seconds: spent.seconds,
         };
       }),
@@ -45,6 +70,22 @@ export function summarise(
       const { robustAccuracy, interval } = metric.over(every.filter((row) => row.epsilon === epsilon));
       return { norm, epsilon, robustAccuracy, interval: [...interval] };
     }),
+    ...(notRun.length > 0 && { notRun: [...notRun] }),
     versions,
   };
+}
+
+const told = ({ use, kind, options, backward, random, threshold }: PlannedDefence) => ({
+  defence: use,
+  kind,
+  options,
+  backward,
+  words: describeBackward({ kind, backward, ...(random && { random }) }),
+  ...(threshold !== undefined && { threshold }),
+});
+
+function craftingOf(rows: readonly Row[]) {
+  const sum = (of: 'queries' | 'gradients') =>
+    rows.reduce((total, { crafting }) => total + (crafting?.[of] ?? 0), 0);
+  return { queries: sum('queries'), gradients: sum('gradients') };
 }

@@ -23,7 +23,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
   const written = (value: number) =>
     epsilons.find((epsilon) => epsilon.value === value)?.text ?? short(value);
   const clean = percent(audit.clean.accuracy);
-  const results = audit.results.map((result) => [
+  const cells = (result: AuditJson['results'][number]) => [
     nameOf(result.attack),
     written(result.epsilon),
     clean,
@@ -33,7 +33,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     String(result.distance?.count ?? 0),
     result.queries.toLocaleString('en'),
     seconds(result.seconds),
-  ]);
+  ];
   const worst = audit.worstCase.map((result) => [
     'worst case',
     written(result.epsilon),
@@ -52,21 +52,29 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     'queries',
     'time',
   ];
-  const lines = align([head, ...results, ...worst]);
+  const lines = align([head, ...audit.results.map(cells), ...worst]);
+  const [first, ...rest] = lines as [string, ...string[]];
+  const results = audit.results.flatMap((result, i) => {
+    const before = audit.results[i - 1];
+    const opens = before === undefined || before.way !== result.way;
+    return [...(opens ? headingOf(result, before !== undefined) : []), rest[i]!];
+  });
   return [
     paint.bold(
       `${audit.model.name}, ${counted(audit.data.samples, 'sample')} of ${audit.data.name}, seed ${audit.seed}`,
     ),
     ...wrap(audit.threatModel.words),
+    ...defenceLines(audit),
     '',
-    paint.dim(lines[0]!),
-    ...lines.slice(1, 1 + results.length),
+    paint.dim(first),
+    ...results,
     '',
-    ...lines.slice(1 + results.length).map((line, i) => {
+    ...rest.slice(audit.results.length).map((line, i) => {
       const robust = audit.worstCase[i]!.robustAccuracy ?? 0;
       return paint.bold(robust < audit.clean.accuracy / 2 ? paint.red(line) : paint.green(line));
     }),
     '',
+    ...notRunLines(audit),
     ...measuredLines(audit),
     ...wrap(
       `Robust: ${ROBUST[audit.threatModel.goal.kind]}. The interval is the error of sampling only; an attack that ` +
@@ -75,11 +83,38 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
   ].join('\n');
 }
 
+/** What stands before the model, and what its detectors were fitted by. */
+function defenceLines({ defences = [], fit, clean }: AuditJson): string[] {
+  if (defences.length === 0) return [];
+  const all = defences.map(({ defence, options }) =>
+    [defence, ...Object.entries(options).map(([name, value]) => `${name}=${String(value)}`)].join(' '),
+  );
+  const detectors = fit === undefined ? '' : ` ${fitWords(fit, clean.rejected ?? 0)}`;
+  return wrap(`Defended by ${all.join(', ')}.${detectors}`);
+}
+
+const fitWords = (
+  { samples, name, falseRejections }: NonNullable<AuditJson['fit']>,
+  rejected: number,
+): string =>
+  `Each detector may turn ${percent(falseRejections)} of clean samples away, by ${samples} of ${name} that are not ` +
+  `attacked; of those that are, ${percent(rejected)} are turned away clean.`;
+
+/** How the attacks of some lines were run, where that needs saying. */
+const headingOf = ({ way }: AuditJson['results'][number], apart: boolean): string[] =>
+  way === undefined ? [] : [...(apart ? [''] : []), ...wrap(`${way[0]!.toUpperCase()}${way.slice(1)}:`)];
+
+function notRunLines({ notRun = [] }: AuditJson): string[] {
+  if (notRun.length === 0) return [];
+  const lines = notRun.map(({ attack, why }) => `${nameOf(attack)}: ${why}`);
+  return ['Not run on the defended model:', ...lines.flatMap((line) => wrap(line, '  ')), ''];
+}
+
 /** What other metrics say, as short JSON: audit.json has it whole. */
 function measuredLines({ metrics = [] }: AuditJson): string[] {
   if (metrics.length === 0) return [];
-  const lines = metrics.map(({ metric, attack, epsilon, value }) => {
-    const of = [attack === null ? [] : [nameOf(attack)], epsilon === null ? [] : [short(epsilon)]].flat();
+  const lines = metrics.map(({ metric, certifier, attack, epsilon, value }) => {
+    const of = [certifier, attack && nameOf(attack), epsilon && short(epsilon)].filter(Boolean);
     const text = [metric.replace(/^metric\//, ''), ...of, JSON.stringify(value)].join('  ');
     return text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text;
   });

@@ -1,7 +1,7 @@
+import type { Dataset } from './dataset.js';
 import type { Detector, DetectorJob } from './defence.js';
 import { defend, type Layer } from './defend.js';
 import type { Access, Model } from './model.js';
-import type { Samples } from './samples.js';
 
 /**
  * A stack with its thresholds: each detector turns away at most a share of clean samples, as they reach it through what stands before it.
@@ -12,7 +12,7 @@ import type { Samples } from './samples.js';
 export async function fitThresholds(
   models: readonly [Model<Access>, ...Model<Access>[]],
   stack: readonly Layer[],
-  { samples, at }: Samples,
+  clean: Dataset,
   { share, seed, batchSize }: { readonly share: number; readonly seed: number; readonly batchSize: number },
 ): Promise<readonly Layer[]> {
   const seen = stack.map((): number[] => []);
@@ -21,10 +21,9 @@ export async function fitThresholds(
       ? { ...layer, defence: listener(layer.defence, seen[place]!), threshold: Infinity }
       : layer,
   );
-  for (let from = 0; from < samples; from += batchSize) {
-    const places = Array.from({ length: Math.min(batchSize, samples - from) }, (_, i) => from + i);
-    const { ids, x } = await at(places);
-    const model = defend(models, listening);
+  const model = defend(models, listening);
+  for (let from = 0; from < clean.samples; from += batchSize) {
+    const { ids, x } = await clean.batch(from, Math.min(from + batchSize, clean.samples));
     await (model.draw?.({ keys: [seed, 'fit'], ids }) ?? model).accepts?.(x);
   }
   return stack.map((layer, place) =>

@@ -20,6 +20,7 @@ export {
   type Prover,
   proverOf,
 } from './certify.js';
+export { checkShapes, checkValues } from './check-data.js';
 export { type Channels, channelsOf } from './channels.js';
 export {
   type Batch,
@@ -72,7 +73,7 @@ export { assemble, type Assembled, checkSamples, type Plan, type PlannedFit, typ
 export { API, asPlugin, type Plugin, type PluginFacts, type Sealed } from './plugin.js';
 export type { Point, Points } from './points.js';
 export { type Row, runOf, type Verdict, WORST_CASE, worstCase } from './row.js';
-export { type Samples, samplesOf, setApart } from './samples.js';
+export { setApart } from './samples.js';
 export {
   checkOptions,
   optionFacts,

@@ -38,7 +38,7 @@ export async function split(
 }
 
 /**
- * The same cut, for an audit: samples that are attacked, in the order in which they lie, and `count` that are set apart.
+ * The same cut, for an audit: samples that are attacked, and `count` that are set apart, both in the order in which they lie.
  *
  * @throws GauntletError `input` when nothing would be left of either.
  */
@@ -46,21 +46,16 @@ export async function setApart(
   dataset: Dataset,
   count: number,
   seed: number,
-): Promise<{ readonly attacked: Dataset; readonly apart: Samples }> {
+): Promise<{ readonly attacked: Dataset; readonly apart: Dataset }> {
   const { kept, heldOut } = cut(dataset, count, seed);
-  const order = [...kept].sort((a, b) => a - b);
   const all = await reader(dataset);
   const { name, fingerprint, shape } = dataset;
-  return {
-    attacked: {
-      name,
-      fingerprint,
-      shape,
-      samples: order.length,
-      batch: (from, to) => all(order.slice(from, to)),
-    },
-    apart: part(all, heldOut),
+  const own = (places: readonly number[]): Dataset => {
+    const order = [...places].sort((a, b) => a - b);
+    const batch = async (from: number, to: number) => all(order.slice(from, to));
+    return { name, fingerprint, shape, samples: order.length, batch };
   };
+  return { attacked: own(kept), apart: own(heldOut) };
 }
 
 /** The places of `count` samples at random, and those of the others. */
@@ -80,12 +75,6 @@ function cut({ samples, name }: Dataset, count: number, seed: number) {
 const part = (all: Samples['at'], own: readonly number[]): Samples => ({
   samples: own.length,
   at: (places) => all(places.map((place) => own[place]!)),
-});
-
-/** All samples of a data set, by place. */
-export const samplesOf = async (dataset: Dataset): Promise<Samples> => ({
-  samples: dataset.samples,
-  at: await reader(dataset),
 });
 
 /** Reads samples in any order: from memory, or one by one. */

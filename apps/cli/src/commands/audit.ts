@@ -10,12 +10,11 @@ export async function audit(request: AuditRequest, version: string, terminal: Te
   const plugins = createPlugins(terminal.cwd);
   // Apart from the others: they decide no row, so that a finished run can be measured again.
   const metrics = await Promise.all(request.metrics.map(createPlugins(terminal.cwd).metric));
-  const { verdict, folder } = await runAudit(request, { plugins, metrics, version }, terminal);
+  const { verdict, folder, files } = await runAudit(request, { plugins, metrics, version }, terminal);
   const paint = pc.createColors(terminal.interactive.out && pc.isColorSupported);
-  const files = `Files: ${folder} (audit.json, outcomes.jsonl, adversarial.npz, plan.json)`;
   terminal.out(
     request.json
       ? `${JSON.stringify(verdict, null, 2)}\n`
-      : `${renderVerdict(verdict, request.epsilons, paint)}\n\n${files}\n`,
+      : `${renderVerdict(verdict, request.epsilons, paint)}\n\nFiles: ${folder} (${files.join(', ')})\n`,
   );
 }

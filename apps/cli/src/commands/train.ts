@@ -6,7 +6,7 @@ import { interrupted, untilAborted } from '../interrupt.js';
 import { lock } from '../lock.js';
 import { mustNotBe } from '../model-file.js';
 import { createPlugins } from '../plugins.js';
-import { mustExist } from '../prepare.js';
+import { mustExist } from '../files.js';
 import { type PreparedTraining, prepareTraining } from '../prepare-training.js';
 import type { Terminal } from '../terminal.js';
 import type { TrainRequest } from '../train-request.js';

@@ -2,6 +2,7 @@ import type { Status } from '@gauntlet/gate';
 import type { Command } from 'commander';
 import type { Terminal } from '../terminal.js';
 import { EXIT_CODES } from './exit-codes.js';
+import { shared } from './shared.js';
 
 interface RawGateOptions {
   readonly config?: string;
@@ -22,7 +23,7 @@ export function addGate(
     .option('--config <file>', 'configuration: .ts, .js, .json or .yaml (default: gauntlet.config.* here)')
     .option('--update-baseline', 'write the outcomes as the baseline that later runs are compared with')
     .option('--out <folder>', 'where runs and reports go; unfinished runs go on', 'gauntlet-out/gate')
-    .option('--verbose', 'print the stack trace of an error')
+    .addOption(shared('verbose'))
     .addHelpText('after', EXIT_CODES)
     .action(async ({ config, out, updateBaseline = false }: RawGateOptions) => {
       const { gate } = await import('../commands/gate.js');
