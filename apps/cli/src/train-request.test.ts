@@ -66,7 +66,7 @@ describe('parseTrainRequest', () => {
       /'1' at --momentum, expected a number from 0 up to 1/,
     ],
     ['momentum for Adam', { momentum: '0.5' }, /'0\.5' at --momentum, expected none/],
-    ['a norm that is none', { norm: 'l0' }, /'l0' at --norm/],
+    ['a norm that is none', { norm: 'l3' }, /'l3' at --norm/],
     ['no patience', { patience: '0' }, /'0' at --patience/],
   ])('refuses %s', (_, raw, sentence) => {
     expect(() => given(raw)).toThrow(sentence);
