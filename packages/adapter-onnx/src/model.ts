@@ -2,7 +2,6 @@ import {
   checkLoss,
   GauntletError,
   type GradientModel,
-  type Loss,
   lossAt,
   type ModelFacts,
   type ModelSettings,
@@ -12,9 +11,17 @@ import type { Lowering } from '@gauntlet/onnx-grad';
 import { argmax, rows, type Tensor, tensor, rowSize } from '@gauntlet/tensor';
 import { chunks, type Chunk } from './batches.js';
 import { lossFeeds } from './feeds.js';
-import { buildGradient, type GradientGraph } from './gradient.js';
+import { buildBounds } from './bounds.js';
+import { buildGradient } from './gradient.js';
 import type { Prepared } from './prepared.js';
-import { createSession, type Feeds, loadRuntime, type Runtime, type Session } from './runtime.js';
+import {
+  createSession,
+  type Feeds,
+  loadRuntime,
+  type Runtime,
+  type Session,
+  type SessionSettings,
+} from './runtime.js';
 
 /** At most this many bytes are planned for one run, unless the settings say otherwise. */
 const MEMORY = 2e9;
@@ -42,23 +49,23 @@ export async function serve(
 ): Promise<OpenModel<'gradients'> | OpenModel<'scores'>> {
   const { name, input, classes, refusal } = prepared;
   const runtime = await loadRuntime();
-  const sessions = new Map<string, Promise<readonly [Session, GradientGraph | null]>>();
+  const sessions = new Map<string, Promise<readonly [Session, unknown]>>();
   let closed = false;
 
-  const session = (key: string, graph: () => GradientGraph | null) => {
+  const session = <G extends { readonly model: Uint8Array }>(
+    key: string,
+    graph: () => G,
+    options: SessionSettings = {},
+  ) => {
     if (closed)
       throw new GauntletError('internal', `Unexpected call of ${name}, expected none after close().`);
-    const known = sessions.get(key);
+    const known = sessions.get(key) as Promise<readonly [Session, G]> | undefined;
     if (known !== undefined) return known;
     const made = (async () => {
       const built = graph();
-      return [
-        await createSession(built?.model ?? prepared.model, name, {
-          enableMemPattern: !large,
-          outside: prepared.outside,
-        }),
-        built,
-      ] as const;
+      const { outside } = prepared;
+      const settings = { enableMemPattern: !large, outside, ...options };
+      return [await createSession(built.model, name, settings), built] as const;
     })();
     sessions.set(key, made);
     return made;
@@ -70,13 +77,33 @@ export async function serve(
   const callSize = (pass: keyof typeof TAKEN) => (prepared.batch === 'any' ? { callSize: most(pass) } : {});
   const facts: ModelFacts = { name, input: { shape: input.shape, bounds }, classes, access: 'scores' };
   const scores = async (points: Tensor): Promise<Tensor> => {
-    const [forward] = await session('', () => null);
+    const [forward] = await session('', () => prepared);
     const runs = await eachOf(plan(prepared, points, most('forward')), (chunk) =>
       forward.run({ [input.name]: pointsOf(runtime, chunk), ...weights() }, [prepared.scores]),
     );
     return tensor(joined(runs, prepared.scores, classes), [rows(points), classes]);
   };
+  const leastLeads = async (lower: Tensor, upper: Tensor, own: Int32Array): Promise<Tensor> => {
+    // As it is written: a fused or folded node would round where the bounds do not expect it.
+    const [native, graph] = await session('leads', () => buildBounds(prepared), {
+      graphOptimizationLevel: 'disabled',
+    });
+    const above = plan(prepared, upper, most('backward'));
+    const runs = await eachOf(plan(prepared, lower, most('backward')), (chunk, k) =>
+      native.run(
+        {
+          [graph.lower]: pointsOf(runtime, chunk),
+          [graph.upper]: pointsOf(runtime, above[k]!),
+          [graph.own]: classesOf(runtime, own, chunk),
+          ...weights(),
+        },
+        [graph.leads],
+      ),
+    );
+    return tensor(joined(runs, graph.leads, classes), [rows(lower), classes]);
+  };
   const shared = {
+    leastLeads,
     labels: async (points: Tensor) => argmax(await scores(points)),
     scores: (points: Tensor) => scores(points),
     async close() {
@@ -93,13 +120,13 @@ export async function serve(
     const [native, graph] = await session(JSON.stringify(loss.term), () =>
       buildGradient(prepared, loss.term, lowering),
     );
-    const { loss: lossName, gradient: gradientName } = graph!;
+    const { loss: lossName, gradient: gradientName } = graph;
     const names = [prepared.scores, lossName, gradientName];
     const runs = await eachOf(plan(prepared, points, most('backward')), (chunk) =>
       native.run(
         {
           [input.name]: pointsOf(runtime, chunk),
-          ...lossFeeds(runtime, graph!, lossOf(loss, chunk)),
+          ...lossFeeds(runtime, graph, lossAt(loss, placesOf(chunk))),
           ...weights(),
         },
         names,
@@ -129,19 +156,24 @@ function plan(prepared: Prepared, points: Tensor, most: number): Chunk[] {
 
 const pointsOf = ({ Tensor }: Runtime, { points }: Chunk) => new Tensor('float32', points.data, points.shape);
 
-/** The loss of a chunk's points; padding repeats the first. */
-const lossOf = (loss: Loss, { from, count, points }: Chunk): Loss =>
-  lossAt(
-    loss,
-    Array.from({ length: rows(points) }, (_, i) => from + (i < count ? i : 0)),
-  );
+/** The places of a chunk's points in the batch; padding repeats the first. */
+const placesOf = ({ from, count, points }: Chunk): number[] =>
+  Array.from({ length: rows(points) }, (_, i) => from + (i < count ? i : 0));
+
+const classesOf = ({ Tensor }: Runtime, classes: Int32Array, chunk: Chunk) => {
+  const own = BigInt64Array.from(placesOf(chunk), (place) => BigInt(classes[place]!));
+  return new Tensor('int64', own, [own.length]);
+};
 
 /** A chunk and what its run gave. */
 type Run = readonly [Chunk, Feeds];
 
-async function eachOf(parts: readonly Chunk[], run: (chunk: Chunk) => Promise<Feeds>): Promise<Run[]> {
+async function eachOf(
+  parts: readonly Chunk[],
+  run: (chunk: Chunk, k: number) => Promise<Feeds>,
+): Promise<Run[]> {
   const runs: Run[] = [];
-  for (const part of parts) runs.push([part, await run(part)]);
+  for (const [k, part] of parts.entries()) runs.push([part, await run(part, k)]);
   return runs;
 }
 

@@ -1,5 +1,7 @@
 import {
   defineAttack,
+  type CertificateMetric,
+  defineCertificateMetric,
   defineMetric,
   type EvasionJob,
   type Finds,
@@ -8,7 +10,7 @@ import {
 } from '@gauntlet/core';
 import { crossEntropy, logOdds } from '@gauntlet/kit';
 import { like, type Tensor } from '@gauntlet/tensor';
-import { attackChecks, madeRow, metricChecks } from './index.js';
+import { attackChecks, certificateMetricChecks, madeRow, metricChecks } from './index.js';
 
 /** For every check of a harness a plugin that is wrong in that one way: a check that cannot fail checks nothing. */
 
@@ -161,6 +163,22 @@ describe('the harness of metrics', () => {
   it.each(Object.keys(metricChecks))('lets a sound metric pass and catches one that fails: %s', (name) => {
     expect(() => metricChecks[name]!(count)).not.toThrow();
     expect(() => metricChecks[name]!(wrong[name]!)).toThrow();
+  });
+
+  const certified = (over: CertificateMetric['over'], id = 'metric/test') =>
+    defineCertificateMetric({ id, summary: 'For tests.', over });
+  const wrongly: Record<string, CertificateMetric> = {
+    'says who it is': certified(() => 0, 'Test'),
+    'gives the same value for rows in another order': certified((all) => all[0]?.sample ?? null),
+    'leaves rows alone': certified(
+      (all) => all.map((one) => Object.assign(one.certificate, { radius: 9 })).length,
+    ),
+    'gives data that JSON can hold, of no rows too': certified((all) => 1 / all.length),
+  };
+
+  it.each(Object.keys(certificateMetricChecks))('catches one over certificates that fails: %s', (name) => {
+    expect(() => certificateMetricChecks[name]!(certified((all) => all.length))).not.toThrow();
+    expect(() => certificateMetricChecks[name]!(wrongly[name]!)).toThrow();
   });
 
   it('makes rows whose parts agree', () => {

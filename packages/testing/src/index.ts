@@ -4,7 +4,7 @@ export { attackChecks, testAttack } from './attack.js';
 export { binderChecks, testBinder } from './binder.js';
 export { certifierChecks, type CertifierSubject, testCertifier } from './certifier.js';
 export { detectorChecks, type DetectorSubject, testDetector } from './detector.js';
-export { madeRow, metricChecks, testMetric } from './metric.js';
+export { certificateMetricChecks, madeCertified, madeRow, metricChecks, testMetric } from './metric.js';
 export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';
 export { optionTable, testReadme } from './readme.js';
 export { type Runner } from './runner.js';

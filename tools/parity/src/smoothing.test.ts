@@ -1,10 +1,19 @@
 import { defend, type LabelModel, parseOptions } from '@gauntlet/core';
 import smoothing from '@gauntlet/defence-smoothing';
+import certifiedAccuracy from '@gauntlet/metric-certified-accuracy';
 import { stream } from '@gauntlet/tensor';
+import { madeCertified } from '@gauntlet/testing';
 import { open, record, type Subject } from './subject.js';
 
 /** Of the recorded digits, as many are certified here. */
 const SAMPLES = 30;
+
+const recorded = record<
+  {
+    readonly [option in 'sigma' | 'n0' | 'n' | 'alpha']: number;
+  } & { readonly certified: Record<string, number>; readonly answers: number[]; readonly radii: number[] }
+>('fixtures/peers/smoothing.json');
+const { answers, radii } = recorded;
 
 describe('smoothing of the standard digit model', () => {
   let subject: Subject;
@@ -14,10 +23,8 @@ describe('smoothing of the standard digit model', () => {
   afterAll(() => subject.model.close());
 
   it("certifies what Cohen's code certifies", async () => {
-    const { answers, radii, ...recorded } = record<{ answers: number[]; radii: number[]; sigma: number }>(
-      'fixtures/peers/smoothing.json',
-    );
-    const options = await parseOptions(smoothing.options, recorded, smoothing.id);
+    const { sigma, n0, n, alpha } = recorded;
+    const options = await parseOptions(smoothing.options, { sigma, n0, n, alpha }, smoothing.id);
     const random = [...Array(SAMPLES).keys()].map((i) => stream('parity', i));
     const found = await smoothing.certificate!.certify({
       ...{ models: [subject.model], model: subject.model, noise: () => [], random, options },
@@ -33,10 +40,33 @@ describe('smoothing of the standard digit model', () => {
 
   it('answers as the model does, where it does not abstain', async () => {
     const options = await parseOptions(smoothing.options, {}, smoothing.id);
-    const answers = await (defend([subject.model], [{ defence: smoothing, options }]) as LabelModel).labels(
+    const labels = await (defend([subject.model], [{ defence: smoothing, options }]) as LabelModel).labels(
       subject.x,
     );
-    const right = answers.filter((label, i) => label === subject.y[i]).length;
+    const right = labels.filter((label, i) => label === subject.y[i]).length;
     expect(right).toBeGreaterThanOrEqual(SAMPLES - 2);
   });
+});
+
+it('the metric finds the certified accuracy that NumPy finds', async () => {
+  const { model, y } = await open(
+    'examples/digits/digits.onnx',
+    'fixtures/digits/test500.npz',
+    {},
+    radii.length,
+  );
+  await model.close();
+  const epsilons = Object.keys(recorded.certified).map(Number);
+  const certificates = epsilons.flatMap((epsilon) =>
+    radii.map((radius, sample) =>
+      madeCertified({
+        ...{ sample, epsilon, norm: 'l2', label: y[sample]!, answer: answers[sample]! },
+        certificate: radius > 0 ? { outcome: 'robust', radius } : { outcome: 'unknown', why: 'it abstains' },
+      }),
+    ),
+  );
+  const { at } = certifiedAccuracy.over(certificates);
+  expect(Object.fromEntries(at.map(({ epsilon, certified }) => [epsilon, certified]))).toEqual(
+    recorded.certified,
+  );
 });
