@@ -62,6 +62,7 @@ describe('what is packed', () => {
         'metric-queries-to-success',
         'metric-robust-accuracy',
         'onnx',
+        'onnx-bounds',
         'onnx-grad',
         'onnx-train',
         'report',
