@@ -27,7 +27,9 @@ describe('a package begun by npm create', () => {
   let registry;
   let folder;
   const npm = (cwd, ...args) => run(cwd, 'npm', '--userconfig', registry.rc, ...args);
-  const create = (...args) => npm(folder, 'create', '--yes', 'gauntlet-plugin', ...args);
+  // A cache of its own: npx would take the package of an earlier run, which has the same name and version.
+  const create = (...args) =>
+    npm(folder, '--cache', join(folder, 'cache'), 'create', '--yes', 'gauntlet-plugin', ...args);
   const passes = (cwd) => {
     npm(cwd, 'run', 'lint');
     npm(cwd, 'test');
