@@ -70,6 +70,16 @@ export {
   type ScoreModel,
 } from './model.js';
 export { assemble, type Assembled, checkSamples, type Plan, type PlannedFit, type Step } from './plan.js';
+export { accuracyOf, poison, poisoned, type PoisoningTask, type PoisonRow, triggeredOf } from './poison.js';
+export {
+  definePoisoning,
+  type Labelled,
+  type Poisoning,
+  type PoisoningJob,
+  type TriggerJob,
+  type UpdateJob,
+} from './poisoning.js';
+export { federate, type FederationTask, type Round } from './federate.js';
 export { API, asPlugin, type Plugin, type PluginFacts, type Sealed } from './plugin.js';
 export type { Point, Points } from './points.js';
 export { type Row, runOf, type Verdict, WORST_CASE, worstCase } from './row.js';

@@ -4,6 +4,7 @@ import type { DatasetSource } from './dataset.js';
 import type { Evasion } from './attack.js';
 import type { CertificateMetric, Metric } from './metric.js';
 import type { Certifier, Detector, Preprocessor, Wrapper } from './defence.js';
+import type { Poisoning } from './poisoning.js';
 import type { Training } from './training.js';
 
 /** The version of the contracts in this package, and the brand by which a plugin is recognised. */
@@ -21,6 +22,7 @@ export interface PluginFacts {
 export type Plugin = Sealed<
   | Evasion
   | Training
+  | Poisoning
   | Preprocessor
   | Wrapper
   | Detector

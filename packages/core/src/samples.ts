@@ -78,7 +78,7 @@ const part = (all: Samples['at'], own: readonly number[]): Samples => ({
 });
 
 /** Reads samples in any order: from memory, or one by one. */
-async function reader(dataset: Dataset): Promise<Samples['at']> {
+export async function reader(dataset: Dataset): Promise<Samples['at']> {
   const bytes = 4 * dataset.samples * dataset.shape.reduce((product, n) => product * n, 1);
   const held = bytes <= HELD ? await dataset.batch(0, dataset.samples) : null;
   if (held !== null) return async (places) => chosen(held, places);

@@ -7,6 +7,7 @@ export { detectorChecks, type DetectorSubject, testDetector } from './detector.j
 export { certificateMetricChecks, madeCertified, madeRow, metricChecks, testMetric } from './metric.js';
 export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';
 export { optionTable, testReadme } from './readme.js';
+export { poisoningChecks, testPoisoning } from './poisoning.js';
 export { type Runner } from './runner.js';
 export { curvedToy, datasetOf, imageToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
 export { trainableToy, type TrainableToy } from './trainable.js';
