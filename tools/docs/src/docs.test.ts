@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import * as core from '@gauntlet/core';
 import type { Plugin } from '@gauntlet/core';
 import { testReadme } from '@gauntlet/testing';
 
@@ -46,6 +47,18 @@ for (const folder of folders('plugins')) {
   };
   testReadme(plugin, pathToFileURL(`${folder}/README.md`));
 }
+
+it.each(Object.keys(core).filter((name) => name.startsWith('define')))(
+  'ARCHITECTURE.md shows a plugin that is declared by %s',
+  (declare) => {
+    const links = text('ARCHITECTURE.md')
+      .split('\n')
+      .filter((line) => line.startsWith('|') && line.includes(`\`${declare}\``))
+      .map((line) => /\]\(([^)]+)\)/.exec(line)![1]!);
+    expect(links).not.toEqual([]);
+    for (const link of links) expect(text(link)).toMatch(new RegExp(`default ${declare}\\b`));
+  },
+);
 
 describe('README.md', () => {
   const page = () => text('README.md');
