@@ -100,7 +100,7 @@ export const auditJson = z
     notRun: z
       .array(z.strictObject({ attack: z.string(), why: z.string() }))
       .optional()
-      .describe('installed attacks that were not run on the defended model'),
+      .describe('installed attacks that were not run on the system under test, where none was named'),
     worstCase: z.array(z.strictObject({ norm, epsilon, robustAccuracy, interval })),
     metrics: z
       .array(

@@ -78,12 +78,11 @@ export function portfolio(
     ...(knows && undefended !== null && (!named || asked.static) ? on(UNDEFENDED, byGradients) : []),
   ];
   const choices: Choice[] = [...direct.map((attack) => ({ attack })), ...parts, ...others];
-  const notRun =
-    named || undefended === null
-      ? []
-      : installed
-          .filter((attack) => !direct.includes(attack))
-          .map((attack) => ({ attack: attack.id, why: whyNot(attack, { asked, systems, able }) }));
+  const notRun = named
+    ? []
+    : installed
+        .filter((attack) => !direct.includes(attack))
+        .map((attack) => ({ attack: attack.id, why: whyNot(attack, { asked, systems, able }) }));
   return { choices, notRun };
 }
 

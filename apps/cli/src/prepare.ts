@@ -37,7 +37,7 @@ export interface Prepared {
   readonly engine: string;
   /** The SHA-256 of each file that the models are read from beside their own. */
   readonly externalData: Readonly<Record<string, string>>;
-  /** Attacks that were left out of those that are installed, where the model is defended. */
+  /** Attacks that were left out of those that are installed, where none was named. */
   readonly notRun: readonly NotRun[];
   /** What the user should know about the model. */
   readonly notices: readonly string[];

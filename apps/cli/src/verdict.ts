@@ -104,8 +104,8 @@ const fitWords = (
 const headingOf = ({ way }: AuditJson['results'][number], apart: boolean): string[] =>
   way === undefined ? [] : [...(apart ? [''] : []), ...wrap(`${way[0]!.toUpperCase()}${way.slice(1)}:`)];
 
-function notRunLines({ notRun = [] }: AuditJson): string[] {
-  if (notRun.length === 0) return [];
+function notRunLines({ notRun = [], defences = [] }: AuditJson): string[] {
+  if (notRun.length === 0 || defences.length === 0) return [];
   const lines = notRun.map(({ attack, why }) => `${nameOf(attack)}: ${why}`);
   return ['Not run on the defended model:', ...lines.flatMap((line) => wrap(line, '  ')), ''];
 }

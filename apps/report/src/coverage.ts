@@ -1,4 +1,4 @@
-import { describeThreat } from '@gauntlet/core';
+import { describeBackward, describeThreat, type Row } from '@gauntlet/core';
 import { type Findings, grouped, tried } from './findings.js';
 import { html, type Markup } from './markup.js';
 import { planned } from './read-run.js';
@@ -16,7 +16,7 @@ export function caveatsOf({ run, samples, attacks, targeted }: Findings): readon
     (row) => `${nameOf(row)}: ${row.failure}`,
   );
   const blind = attacks.some(({ points }) =>
-    points.some((point) => point.gradients === 0 && point.queries > 0),
+    points.some(({ rows: [row], ...point }) => point.gradients === 0 && point.queries > 0 && !row!.surrogate),
   );
   const norms = ['linf', 'l2', 'l1', 'l0'].filter((norm) => norm !== plan.threatModel.norm);
   const say = (is: boolean, ...sentences: readonly string[]) => (is ? sentences : []);
@@ -41,7 +41,7 @@ export function caveatsOf({ run, samples, attacks, targeted }: Findings): readon
       ([why, own]) =>
         `${counted(new Set(own.map(({ sample }) => sample)).size, 'sample')} could not be attacked by ${why}.`,
     ),
-    ...(audit?.notRun ?? []).map(({ attack, why }) => `${shortName(attack)} was not run: ${why}.`),
+    ...(audit?.notRun ?? []).map(({ attack, why }) => `${shortName(attack)} was not run (${why}).`),
     ...say(
       !blind,
       'Every attack that was run follows gradients: where a model hides them, robust accuracy looks higher than it is. Add an attack by scores or labels.',
@@ -70,21 +70,22 @@ export function coverageSection(findings: Findings): Markup {
     <h2 id="coverage">What was run, and what was not</h2>
     ${table(
       'What was run',
-      ['Attack', 'Options', 'Samples tried', 'Queries', 'Gradients', 'Time'],
+      ['Attack', 'Options', 'How', 'Samples tried', 'Queries', 'Gradients', 'Time'],
       attacks.map(({ name, points }) => {
         const rows = points.flatMap((point) => point.rows);
         const total = (of: (point: (typeof points)[number]) => number) =>
           points.reduce((sum, point) => sum + of(point), 0);
         return [
           name,
-          optionsOf(findings, rows[0]!.attack),
+          optionsOf(findings, rows[0]!),
+          resultOf(findings, rows[0]!)?.way ?? 'straight at the model',
           count(new Set(rows.filter(tried).map(({ sample }) => sample)).size),
           count(total(({ queries }) => queries)),
           count(total(({ gradients }) => gradients)),
           `${total(({ seconds }) => seconds).toFixed(1)} s`,
         ];
       }),
-      [0, 1],
+      [0, 1, 2],
     )}
     <p>
       ${counted(run.plan.restarts, 'run')} of each attack.
@@ -92,7 +93,7 @@ export function coverageSection(findings: Findings): Markup {
         defences.length === 0
           ? 'Nothing stands before the model.'
           : html`Before the model stand, the first to see an input first:
-            ${defences.map(({ use, options, backward }) => html`${shortName(use)} ${JSON.stringify(options)} (gradients: ${backward}). `)}`
+            ${defences.map((defence) => html`${shortName(defence.use)} (options: ${optionWords(defence.options) || 'defaults'}; gradients: ${describeBackward(defence)}). `)}`
       }
     </p>
     <ul>
@@ -102,9 +103,17 @@ export function coverageSection(findings: Findings): Markup {
 }
 
 /** The options of an attack, with their defaults where the run is finished. */
-function optionsOf({ run: { plan, audit } }: Findings, attack: string): string {
-  const all = audit?.results.find((result) => result.attack === attack)?.options;
-  const options = all ?? plan.attacks.find(({ use }) => use === attack)!.options;
-  const words = Object.entries(options).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
-  return words.length === 0 ? (all === undefined ? 'defaults' : 'none') : words.join(', ');
+function optionsOf(findings: Findings, row: Row): string {
+  const all = resultOf(findings, row)?.options;
+  const options = all ?? findings.run.plan.attacks.find(({ use }) => use === row.attack)!.options;
+  return optionWords(options) || (all === undefined ? 'defaults' : 'none');
 }
+
+const optionWords = (options: Readonly<Record<string, unknown>>) =>
+  Object.entries(options)
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+    .join(', ');
+
+/** What `audit.json` says of the attack of a row. */
+const resultOf = ({ run: { audit } }: Findings, { attack, surrogate }: Row) =>
+  audit?.results.find((result) => result.attack === attack && result.on === surrogate);

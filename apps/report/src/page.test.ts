@@ -59,7 +59,7 @@ it('tells what was not tried, and why', () => {
   const page = renderPage({ ...runOf(rows), audit });
   expect(page).toContain('Not attacked: 1 of 5 samples, which the model misclassifies anyway.');
   expect(page).toContain('1 sample could not be attacked by pgd: there is no start.');
-  expect(page).toContain('square was not run: it runs only where it is named.');
+  expect(page).toContain('square was not run (it runs only where it is named).');
   expect(page).toContain('Every attack that was run follows gradients');
   const blind = ROWS.map((row) => ({ ...row, attack: 'attack/square', gradients: 0 }));
   expect(renderPage(runOf([...ROWS, ...blind]))).not.toContain('Every attack that was run follows gradients');

@@ -11,7 +11,7 @@ export function queriesSection({ attacks, worst, clean }: Findings): Markup {
   const epsilon = tellingEpsilon(worst, clean);
   const within = attacks.flatMap((series) => {
     const point = series.points.find((one) => one.epsilon === epsilon);
-    return point?.rows[0]?.finds === 'within-budget' && point.rows.some(tried) ? [{ ...series, point }] : [];
+    return point?.rows.some(counts) ? [{ ...series, point }] : [];
   });
   const most = Math.max(2, ...within.flatMap(({ point }) => point.rows.filter(tried).map(spent)));
   const place = (queries: number) => Math.log(Math.max(1, queries)) / Math.log(most);
@@ -58,6 +58,9 @@ export function queriesSection({ attacks, worst, clean }: Findings): Markup {
     )}
   </section>`;
 }
+
+/** Whether the queries of a row say what success costs: its attack stops there, and asks the system under test itself. */
+const counts = (row: Row) => row.finds === 'within-budget' && row.surrogate === undefined && tried(row);
 
 const spent = ({ queries }: Row) => queries;
 

@@ -26,7 +26,8 @@ export function reproduceSection(findings: Findings): Markup {
     ${
       command === null
         ? html`<p>
-            The run was set up by code, as it has defences or surrogates: plan.json in its folder says all.
+            The run has a detector, fitted on other samples, or a defence of several models: plan.json in its
+            folder says what it is made of.
           </p>`
         : html`<p>In a folder with model and data:</p>
             <pre tabindex="0" role="region" aria-label="Command"><code>${command}</code></pre>`

@@ -23,9 +23,18 @@ export const planSchema = z.looseObject({
   }),
   defences: z
     .array(
-      z.looseObject({ use: z.string(), options, backward: z.string(), threshold: z.number().optional() }),
+      z.looseObject({
+        use: z.string(),
+        kind: z.enum(['preprocessor', 'wrapper', 'detector']),
+        options,
+        backward: z.enum(['exact', 'identity', 'substitute', 'none']),
+        members: z.array(z.string()).optional(),
+      }),
     )
     .optional(),
+  fit: z.looseObject({ name: z.string() }).optional(),
+  surrogates: z.array(z.looseObject({ name: z.string(), sha256: z.string() })).optional(),
+  certifiers: z.array(z.looseObject({ use: z.string(), options })).optional(),
   attacks: z.array(z.looseObject({ use: z.string(), options, on: z.string().optional() })).min(1),
   restarts: z.int().min(1).default(1),
   batchSize: z.int().min(1).default(1),
@@ -51,7 +60,11 @@ export type Planned = Pick<
 
 /** What the report needs of `audit.json`: all else follows from the rows. */
 export const auditSchema = z.looseObject({
-  results: z.array(z.looseObject({ attack: z.string(), options })).default([]),
+  results: z
+    .array(
+      z.looseObject({ attack: z.string(), on: z.string().optional(), way: z.string().optional(), options }),
+    )
+    .default([]),
   notRun: z.array(z.looseObject({ attack: z.string(), why: z.string() })).default([]),
   versions: z.record(z.string(), z.string()).default({}),
 });

@@ -1,6 +1,6 @@
 import type { Findings } from './findings.js';
 import { planned } from './read-run.js';
-import { count, percent, range, short } from './words.js';
+import { count, percent, range, short, shortName } from './words.js';
 
 /** The verdict in words: what is left of the accuracy, under all attacks that were run, at the largest epsilon. */
 export function verdictOf({ run, samples, clean, worst, targeted }: Findings): string {
@@ -13,8 +13,10 @@ export function verdictOf({ run, samples, clean, worst, targeted }: Findings): s
   const what = targeted
     ? `the share of tried samples that was not driven to its target is ${percent(robustAccuracy)}`
     : `the robust accuracy is ${percent(robustAccuracy)}`;
+  const defences = (plan.defences ?? []).map(({ use }) => shortName(use));
+  const defended = defences.length === 0 ? '' : ` The model is defended by ${defences.join(', ')}.`;
   return (
     `${unfinished}Of ${count(samples)} samples of ${plan.data.name}, ${percent(clean)} are classified correctly; against all attacks that were run, ` +
-    `at epsilon ${short(epsilon)} (${plan.threatModel.norm}), ${what}, 95% interval ${range(interval)}.`
+    `at epsilon ${short(epsilon)} (${plan.threatModel.norm}), ${what}, 95% interval ${range(interval)}.${defended}`
   );
 }

@@ -18,7 +18,8 @@ export const counted = (value: number, noun: string): string =>
   `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 
 /** The name of an id without its kind: `attack/pgd` is pgd. */
-export const shortName = (id: string): string => id.replace(/^(attack|defence|dataset|detector)\//, '');
+export const shortName = (id: string): string =>
+  id.replace(/^(attack|certifier|dataset|defence|detector)\//, '');
 
 /** The attack of a row, with what it was crafted on where that is not the system under test. */
 export const nameOf = ({ attack, surrogate }: Pick<Row, 'attack' | 'surrogate'>): string =>
