@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,8 +51,7 @@ inBrowser('the page in a browser', () => {
 
   const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
   async function violations(page: Page): Promise<readonly string[]> {
-    const source = (await import('node:fs')).readFileSync(axe, 'utf8');
-    await page.evaluate(source);
+    await page.evaluate(readFileSync(axe, 'utf8'));
     const found = await page.evaluate("axe.run({ resultTypes: ['violations'], preload: false })");
     return (found as { violations: { id: string; nodes: { html: string }[] }[] }).violations.map(
       ({ id, nodes }) => `${id}: ${nodes[0]!.html}`,
