@@ -56,8 +56,18 @@ export interface Evasion<S extends Space = Ball> extends PluginFacts {
   /** Whether an audit that names no attack runs it: false for what takes thousands of queries. True by default. */
   readonly byDefault?: boolean;
   readonly options: Schema;
+  /** The most that one run asks about one sample, what `starts` asks apart. Left out where its options do not bound it. */
+  cost?(options: never): Cost;
   /** Candidates, shaped as `x`; the engine clips, checks and keeps the best of all points it saw, so the last iterate will do. */
   run(job: EvasionJob<never, never, S>): Promise<S['centre']>;
+}
+
+/** Points of one sample. */
+export interface Cost {
+  /** That are differentiated. */
+  readonly gradients: number;
+  /** That are asked about, those that are differentiated included. */
+  readonly queries: number;
 }
 
 /**
@@ -65,9 +75,10 @@ export interface Evasion<S extends Space = Ball> extends PluginFacts {
  * space, where `run` names one.
  */
 export function defineAttack<const A extends Access, O extends Schema, S extends Space = Ball>(
-  attack: Omit<Evasion<S>, 'kind' | 'access' | 'options' | 'run'> & {
+  attack: Omit<Evasion<S>, 'kind' | 'access' | 'options' | 'cost' | 'run'> & {
     readonly access: A;
     readonly options: O;
+    cost?(options: OptionsOf<O>): Cost;
     run(job: EvasionJob<A, OptionsOf<O>, S>): Promise<S['centre']>;
   },
 ) {

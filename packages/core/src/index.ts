@@ -10,7 +10,7 @@ export {
   type RuntimeFacts,
 } from './adapter.js';
 export { apply, type Io, type Shard, shardCount } from './apply.js';
-export { defineAttack, type Evasion, type EvasionJob, type Finds, runsOn } from './attack.js';
+export { type Cost, defineAttack, type Evasion, type EvasionJob, type Finds, runsOn } from './attack.js';
 export { type Binder, type Token, token, type Values } from './binder.js';
 export {
   certifiedShardCount,

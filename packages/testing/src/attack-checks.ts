@@ -4,6 +4,9 @@ import { type Check, count, same, sameFor, task, typicalEpsilon } from './attack
 import { ensure } from './runner.js';
 import { curvedToy, linearToy } from './toys.js';
 
+/** What the engine itself asks about a sample in one run: to find a start, and the final check. */
+const APART = 29;
+
 /** What every evasion attack must do, on toy models. */
 export const commonChecks: Readonly<Record<string, Check>> = {
   async 'says who it is'({ attack }) {
@@ -30,6 +33,20 @@ export const commonChecks: Readonly<Record<string, Check>> = {
         `Unexpected option ${name} without a description, expected .describe(...) in the schema.`,
       );
     }
+  },
+
+  async 'asks no more than its cost says'(subject) {
+    const options = await parseOptions(subject.attack.options, subject.options, subject.attack.id);
+    const cost = subject.attack.cost?.(options as never);
+    if (cost === undefined) return;
+    const toy = curvedToy();
+    // So small that hardly anything is found, and nothing ends early.
+    const { gradients, queries } = await evade(task(subject, toy, { epsilon: 1e-3 }));
+    const [most, asked] = [Math.max(...gradients), Math.max(...queries)];
+    ensure(
+      most <= cost.gradients && asked <= cost.queries + APART,
+      `Unexpected ${most} gradients and ${asked} queries, expected at most ${cost.gradients} and ${cost.queries} and ${APART} of the engine. Count what run asks in the worst case.`,
+    );
   },
 
   async 'leaves its input alone'(subject) {

@@ -70,6 +70,7 @@ let turns = 0;
 const broken: Record<string, ReturnType<typeof attack>> = {
   'says who it is': attack(climb(), { id: 'Test' }),
   'describes its options and has a default for each': attack(climb(), { options: options({}) }),
+  'asks no more than its cost says': attack(climb(), { cost: () => ({ gradients: 10, queries: 10 }) }),
   'leaves its input alone': attack(async (job) => (job.x.data.fill(0.5, 0, 1), climb()(job))),
   'gives the same answer for the same seed': attack(async (job) =>
     climb(logOdds, 0.05 + 0.02 * turns++, 3)(job),

@@ -34,6 +34,7 @@ export default defineAttack({
       .default(0.75)
       .describe('alpha: share of the new step; the rest is the last move'),
   }),
+  cost: ({ steps }) => ({ gradients: steps + 1, queries: steps + 1 }),
   async run({ model, x, goal, ball, options, random }) {
     const loss = options.loss === 'ce' ? logOdds(goal) : differenceOfLogitsRatio(goal, model.classes);
     const halvings = new Set(checkpoints(options.steps));

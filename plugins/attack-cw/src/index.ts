@@ -25,6 +25,10 @@ export default defineAttack({
     initialConst: z.number().positive().default(0.001).describe('the first weight of the margin'),
     abortEarly: z.boolean().default(true).describe('go on to the next weight when the loss has settled'),
   }),
+  cost({ binarySearchSteps, maxIterations }) {
+    const steps = binarySearchSteps * maxIterations;
+    return { gradients: steps, queries: steps };
+  },
   async run({ model, x, goal, ball, options, active }) {
     const samples = [...goal.classes.keys()];
     const weights = samples.map(() => ({ least: 0, most: Infinity, tried: options.initialConst }));

@@ -33,6 +33,10 @@ export default defineAttack({
       .default(0.02)
       .describe('by which share the sum of the steps is lengthened'),
   }),
+  cost({ steps, candidates }) {
+    const gradients = steps * (candidates - 1);
+    return { gradients, queries: 1 + gradients };
+  },
   async run({ model, x, goal, ball, options, active }) {
     const { norm: kind } = ball;
     const [lo, hi] = ball.box;

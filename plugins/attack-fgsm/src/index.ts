@@ -15,6 +15,7 @@ export default defineAttack({
   norms: ['linf', 'l2', 'l1'],
   finds: 'within-budget',
   options: z.strictObject({}),
+  cost: () => ({ gradients: 1, queries: 1 }),
   async run({ model, x, goal, ball }) {
     const { gradient } = await model.gradient(x, logOdds(goal));
     return ball.step(x, gradient, 1);

@@ -1,7 +1,7 @@
 import { defineAttack } from '@gauntlet/core';
 import { distance, row, rowSize } from '@gauntlet/tensor';
 import { z } from 'zod';
-import { leap, normals, toBoundary, type Walk } from './walk.js';
+import { BISECTIONS, HALVINGS, leap, normals, toBoundary, type Walk } from './walk.js';
 
 /**
  * HopSkipJump (Chen et al. 2020, algorithm 2), by labels alone: from a point that reaches the goal, bisection to the boundary; an
@@ -26,6 +26,13 @@ export default defineAttack({
       .default(1)
       .describe('where bisection ends: this share of the distance, times d^-1.5 in l2, d^-2 in linf'),
   }),
+  cost({ steps, initialEvals, maxEvals }) {
+    const neighbours = Array.from({ length: steps }, (_, i) =>
+      neighboursIn(i + 1, { initialEvals, maxEvals }),
+    );
+    const asked = neighbours.reduce((sum, count) => sum + count + HALVINGS + BISECTIONS, BISECTIONS);
+    return { gradients: 0, queries: asked };
+  },
   async run({ model, x, goal, ball, options, random, active, starts }) {
     const kind = ball.norm as Walk['kind'];
     const d = rowSize(x);
@@ -44,7 +51,7 @@ export default defineAttack({
 
     await toBoundary(walk, samples(), theta);
     for (let step = 1; step <= options.steps && samples().length > 0; step++) {
-      const count = Math.round(Math.min(options.initialEvals * Math.sqrt(step), options.maxEvals));
+      const count = neighboursIn(step, options);
       const reach = (i: number) => (step === 1 ? widths : far(i) * theta * d ** (kind === 'l2' ? 0.5 : 1));
       const directions = await normals(walk, samples(), count, reach);
       await leap(walk, samples(), directions, (i) => far(i) / Math.sqrt(step));
@@ -53,3 +60,7 @@ export default defineAttack({
     return walk.at;
   },
 });
+
+/** How many neighbours are asked about in a step (section III-B.3). */
+const neighboursIn = (step: number, { initialEvals, maxEvals }: { initialEvals: number; maxEvals: number }) =>
+  Math.round(Math.min(initialEvals * Math.sqrt(step), maxEvals));

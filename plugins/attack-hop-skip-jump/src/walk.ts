@@ -16,6 +16,10 @@ const { max, min } = Math;
 
 const clip = (value: number, lo: number, hi: number) => min(hi, max(lo, value));
 
+/** The most points that one bisection asks about, and one step. */
+export const BISECTIONS = 22;
+export const HALVINGS = 30;
+
 /** Bisects between clean samples and their points, until the ends are `theta` of their distance apart. */
 export async function toBoundary(
   { x, at, kind, hits }: Walk,
@@ -27,7 +31,7 @@ export async function toBoundary(
     return { sample, end, far: distance(end, row(x, sample), kind), low: 0, high: 1 };
   });
   // Nothing in float32 lies between ends that are nearer.
-  const apart = Math.max(theta, 2 ** -22);
+  const apart = Math.max(theta, 2 ** -BISECTIONS);
   for (;;) {
     const open = brackets.filter(({ low, high }) => high - low > apart);
     if (open.length === 0) return;
@@ -108,7 +112,7 @@ export async function leap(
   length: (sample: number) => number,
 ): Promise<void> {
   let steps = samples.map((sample) => ({ sample, length: length(sample) }));
-  for (let halvings = 0; halvings < 30 && steps.length > 0; halvings++) {
+  for (let halvings = 0; halvings < HALVINGS && steps.length > 0; halvings++) {
     const of = steps.map(({ sample }) => sample);
     const points = take(at, of);
     steps.forEach(({ sample, length }, k) => {

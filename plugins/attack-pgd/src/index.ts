@@ -18,6 +18,7 @@ export default defineAttack({
     stepSize: z.number().positive().max(2).default(0.1).describe('step length as a share of epsilon'),
     randomStart: z.boolean().default(true).describe('start anywhere in the ball, not at the input'),
   }),
+  cost: ({ steps }) => ({ gradients: steps, queries: steps }),
   async run({ model, x, goal, ball, options, random }) {
     let at = options.randomStart ? ball.sample(random) : x;
     for (let step = 0; step < options.steps; step++) {

@@ -20,6 +20,7 @@ export default defineAttack({
     queries: z.int().min(1).max(10_000_000).default(5000).describe('the most queries for each sample'),
     p: z.number().positive().max(1).default(0.8).describe('share of the entries in the first squares'),
   }),
+  cost: ({ queries }) => ({ gradients: 0, queries }),
   async run({ model, x, goal, ball, options, random, queries, active }) {
     const search = SEARCH[ball.norm as 'linf' | 'l2'];
     const most = Math.min(options.queries, queries);
