@@ -45,9 +45,11 @@ const withBaseline = () => cpSync(template, user, { recursive: true });
 const read = (path: string) => readFileSync(join(user, path), 'utf8');
 const place = (config: object) => writeFileSync(join(user, 'gauntlet.config.json'), JSON.stringify(config));
 
-async function gate(...args: string[]) {
+const gate = (...args: string[]) => command('gate', ...args);
+
+async function command(...args: string[]) {
   let [out, err] = ['', ''];
-  const status = await main(['gate', ...args], {
+  const status = await main(args, {
     cwd: user,
     out: (text) => (out += text),
     err: (text) => (err += text),
@@ -160,6 +162,63 @@ it('is inconclusive when rows of a finished run are gone, and writes no baseline
   expect(again.status).toBe(3);
   expect(again.out).toMatch(/^doubt: .* finished 29 of 30 samples\./m);
   expect(read('gauntlet-baseline.json')).toBe(before);
+});
+
+describe('explain', () => {
+  it('prints the plan of a configuration or an audit with its cost, and writes nothing', async () => {
+    place(CONFIG);
+    const { status, out } = await command('explain');
+    expect(status).toBe(0);
+    expect(out).toMatch(/^digits under small: digits\.onnx, 30 samples of digits\.npz, 1 restart, seed 0$/m);
+    expect(out).toMatch(/^pgd +1 +30 +1,200 +1,230 +[\d.]+ s$/m);
+    expect(out).toMatch(/^all +60 +1,230 +1,290 /m);
+    const model = [
+      `${DIGITS}/digits.onnx`,
+      '--data',
+      `${DIGITS}/digits.npz`,
+      '--epsilon',
+      '0.1',
+      '--limit',
+      '30',
+    ];
+    const audit = await command('explain', ...model, '--attack', 'fgsm', '--json', '--batch-size', '30');
+    expect(JSON.parse(audit.out)).toMatchObject({
+      audits: [
+        {
+          plan: { data: { samples: 30 }, attacks: [{ use: 'attack/fgsm' }] },
+          estimates: [{ gradients: 30 }],
+        },
+      ],
+    });
+    expect(readdirSync(user)).toEqual(['gauntlet.config.json']);
+  });
+
+  it('fits a plan into a time, and what was cut to fit cannot pass', async () => {
+    withBaseline();
+    const config = { ...CONFIG, restarts: 50, thresholds: [{ measure: 'robust-accuracy', atLeast: 0 }] };
+    place(config);
+    const { out } = await command('explain', '--json');
+    const { audits } = JSON.parse(out) as { audits: { estimates: { seconds: number }[] }[] };
+    const whole = audits[0]!.estimates.reduce((sum, one) => sum + one.seconds, 0);
+    const cut = await gate('--budget', `${(whole / 7).toFixed(3)}s`);
+    expect(cut.err).toMatch(/Fitted into the budget: 30 samples, \d+ restarts? \(--limit 30 --restarts/);
+    expect(cut).toMatchObject({
+      status: 3,
+      out: expect.stringMatching(/restarts is \d+, that of gauntlet-baseline\.json is 1/),
+    });
+    place(CONFIG);
+    const all = await gate('--budget', '1h');
+    expect(all).toMatchObject({ status: 0, err: expect.stringContaining('The whole plan fits') });
+  });
+
+  it.each([
+    [['--budget', 'soon'], /'soon' at --budget, expected a time in s, m or h/],
+    [['m.onnx', '--config', 'c.json'], /both a model and --config/],
+    [['m.onnx'], /missing --data/],
+  ])('refuses %j', async (args, said) => {
+    place(CONFIG);
+    expect(await command('explain', ...args)).toMatchObject({ status: 2, err: expect.stringMatching(said) });
+  });
 });
 
 describe('a configuration', () => {

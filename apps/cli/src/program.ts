@@ -4,6 +4,7 @@ import type { ReportOptions } from './commands/report.js';
 import type { RawOptions } from './options.js';
 import { addAudit } from './program/audit.js';
 import { EXIT_CODES } from './program/exit-codes.js';
+import { addExplain } from './program/explain.js';
 import { addGate } from './program/gate.js';
 import { shared } from './program/shared.js';
 import { addTrain } from './program/train.js';
@@ -76,6 +77,7 @@ export function createProgram(
     });
 
   addGate(program, version, terminal, onVerdict);
+  addExplain(program, terminal);
 
   program
     .command('report')

@@ -49,3 +49,13 @@ export function parseBytes(text: string, flag: string): number {
   if (bytes >= 1) return bytes;
   throw wrong(text, flag, 'a size in bytes, KB, MB or GB', 'Pass a size such as 2GB.');
 }
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+/** A time in seconds: `90s`, `10m`, `1.5h`. */
+export function parseDuration(text: string, flag: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([smh])$/.exec(text.trim()) ?? [];
+  const seconds = Number(number) * (SECONDS[unit ?? ''] ?? NaN);
+  if (seconds > 0) return seconds;
+  throw wrong(text, flag, 'a time in s, m or h', 'Pass a time such as 10m.');
+}

@@ -140,7 +140,7 @@ export function seconds(value: number): string {
 }
 
 /** Columns as wide as their widest cell: the first to the left, the others to the right. */
-function align(table: readonly (readonly string[])[]): string[] {
+export function align(table: readonly (readonly string[])[]): string[] {
   const widths = table[0]!.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
   return table.map((cells) =>
     cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),

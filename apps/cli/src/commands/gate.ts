@@ -18,12 +18,14 @@ import {
   writeText,
 } from '@gauntlet/gate';
 import pc from 'picocolors';
+import { fitAll, withExtent } from '../estimate.js';
 import { atomically } from '../atomically.js';
 import { checkConfig } from '../check-config.js';
 import { auditsOf, type ConfigAudit, criteriaOf } from '../config-audits.js';
 import { untilAborted } from '../interrupt.js';
 import { loadConfig } from '../load-config.js';
 import { createPlugins } from '../plugins.js';
+import { fittedLines, pacesOf } from './explain.js';
 import { prepare, type Prepared } from '../prepare.js';
 import { type Lab, recordOf, runPrepared, versionsOf } from '../run-audit.js';
 import { recordedPlan } from '../run-folder.js';
@@ -37,6 +39,8 @@ export interface GateRequest {
   /** Where runs and reports go. */
   readonly out: string;
   readonly updateBaseline: boolean;
+  /** Seconds that the attacks shall take at most: plans are cut to fit. */
+  readonly budget: number | null;
 }
 
 /** Runs `gauntlet gate`: audits every model under every threat model, and says whether the thresholds hold. */
@@ -91,7 +95,9 @@ async function runAll(
   try {
     for (const audit of audits) planned.push(await plan(audit, setting, terminal));
     const facts: AuditFacts[] = [];
-    for (const audit of planned) facts.push(await run(audit, terminal));
+    for (const audit of await fitted(planned, setting.request.budget, terminal)) {
+      facts.push(await run(await placed(audit, setting, terminal), terminal));
+    }
     return facts;
   } finally {
     for (const { prepared } of planned) await prepared.close();
@@ -104,20 +110,48 @@ interface Planned extends ConfigAudit {
   readonly lab: Lab;
 }
 
-/** Checks an audit. The same plan finds the folder of its run again, whatever batch size was found fast. */
 async function plan(audit: ConfigAudit, setting: Setting, terminal: Terminal): Promise<Planned> {
   const lab = { plugins: createPlugins(setting.folder), metrics: [], version: setting.version };
   const prepared = await untilAborted(terminal.signal, prepare(audit.request, lab.plugins, terminal));
+  return { ...audit, prepared, lab };
+}
+
+/** Audits that fit into a budget together. */
+async function fitted(
+  audits: readonly Planned[],
+  budget: number | null,
+  terminal: Terminal,
+): Promise<readonly Planned[]> {
+  if (budget === null) return audits;
+  const timed = [];
+  for (const { prepared } of audits) {
+    timed.push({ assembled: prepared.assembled, paces: await pacesOf(prepared, terminal) });
+  }
+  const extent = fitAll(timed, budget);
+  for (const line of fittedLines(timed, extent)) terminal.err(`gauntlet: ${line}\n`);
+  return audits.map((audit) => ({
+    ...audit,
+    prepared: changed(audit.prepared, withExtent(audit.prepared.assembled, extent)),
+  }));
+}
+
+const changed = (prepared: Prepared, assembled: Prepared['assembled']): Prepared => ({
+  ...prepared,
+  assembled,
+});
+
+/** An audit with the folder of its run. The same plan finds it again, whatever batch size was found fast. */
+async function placed(audit: Planned, { request }: Setting, { cwd }: Terminal): Promise<Planned> {
+  const { prepared, lab } = audit;
   const record = { ...recordOf(prepared, audit.request, versionsOf(lab)), batchSize: null };
   const key = createHash('sha256').update(JSON.stringify(record)).digest('hex').slice(0, 12);
-  const out = join(setting.request.out, `${audit.model}-${audit.threatModel}-${key}`);
-  const { assembled } = prepared;
-  const { batchSize = assembled.plan.batchSize } = (await recordedPlan(resolve(terminal.cwd, out))) ?? {};
+  const out = join(request.out, `${audit.model}-${audit.threatModel}-${key}`);
+  const { plan: own } = prepared.assembled;
+  const { batchSize = own.batchSize } = (await recordedPlan(resolve(cwd, out))) ?? {};
   return {
     ...audit,
     request: { ...audit.request, out },
-    prepared: { ...prepared, assembled: { ...assembled, plan: { ...assembled.plan, batchSize } } },
-    lab,
+    prepared: changed(prepared, { ...prepared.assembled, plan: { ...own, batchSize } }),
   };
 }
 
