@@ -46,6 +46,14 @@ const CASES: readonly (readonly [change: Record<string, unknown>, said: RegExp])
     { models: { digits: { path: 'digits.onnx', mean: 'x' } } },
     /'x' at models\.digits\.mean, expected a number or a fraction/,
   ],
+  [
+    { models: { digits: { path: 'digits.onnx', defences: { jpg: {} } } } },
+    /defence 'jpg' at models\.digits\.defences\.jpg, .* Did you mean jpeg\?/,
+  ],
+  [
+    { models: { digits: { path: 'digits.onnx', defences: { 'bit-depth': { bitz: 1 } } } } },
+    /option 'bitz' at models\.digits\.defences\.bit-depth, .* Did you mean bits\?/,
+  ],
   [{ data: undefined }, /nothing at data, expected an object\. Add it\./],
   [{ data: { path: 'digits.npz', limits: 3 } }, /key 'limits' at data, .* Did you mean limit\?/],
   [

@@ -11,7 +11,7 @@ import {
   threatModel as threatSchema,
   threshold as thresholdSchema,
 } from './config.js';
-import { type Path, problem, problemsOf, unknownName } from './config-problems.js';
+import { type Path, pathOf, problem, problemsOf, unknownName } from './config-problems.js';
 import type { FoundConfig } from './load-config.js';
 import type { Plugins } from './plugins.js';
 import { parseBytes } from './values.js';
@@ -33,6 +33,7 @@ export async function checkConfig(
     ...badNames(parts),
     ...(await missingFiles(parts, folder)),
     ...(await badOptionsOfData(parts, folder, plugins)),
+    ...(await badDefences(parts, plugins)),
     ...(await badAttacks(parts.attacks, parts.threats, plugins)),
     ...badThresholds(parts),
     ...(await badMemory(parts.memory)),
@@ -107,6 +108,22 @@ async function badOptionsOfData({ data }: Parts, folder: string, plugins: Plugin
   return typeof source === 'string'
     ? [source]
     : badOptions(source.options, data!.options, ['data', 'options']);
+}
+
+async function badDefences({ models }: Parts, plugins: Plugins): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [model, one] of Object.entries(models)) {
+    for (const [name, options] of Object.entries(fieldsOf(fieldsOf(one)['defences']))) {
+      const path: Path = ['models', model, 'defences', name];
+      const defence = await told(() => plugins.defence(name, pathOf(path)));
+      problems.push(
+        ...(typeof defence === 'string'
+          ? [defence]
+          : await badOptions(defence.options, fieldsOf(options), path)),
+      );
+    }
+  }
+  return problems;
 }
 
 const badThresholds = ({ thresholds, models, threats }: Parts): string[] =>

@@ -18,15 +18,19 @@ export async function auditsOf(
   folder: string,
   plugins: Plugins,
 ): Promise<readonly ConfigAudit[]> {
-  const ids = new Map<string, string>();
-  for (const name of Object.keys(config.attacks)) ids.set(name, (await plugins.attack(name)).id);
-  const source = (await plugins.dataset(resolve(folder, config.data.path))).id;
-  const idOf = (attack: string) => ids.get(attack)!;
+  const attacks = new Map<string, string>();
+  for (const name of Object.keys(config.attacks)) attacks.set(name, (await plugins.attack(name)).id);
+  const defences = new Map<string, string>();
+  for (const name of Object.values(config.models).flatMap((model) => Object.keys(model.defences))) {
+    defences.set(name, (await plugins.defence(name)).id);
+  }
+  const data = (await plugins.dataset(resolve(folder, config.data.path))).id;
+  const ids = { attacks, defences, data };
   return Object.keys(config.models).flatMap((model) =>
     Object.keys(config.threatModels).map((threatModel) => ({
       model,
       threatModel,
-      request: requestOf(config, { folder, model, threatModel, source, idOf }),
+      request: requestOf(config, { folder, model, threatModel, ids }),
     })),
   );
 }
@@ -36,14 +40,17 @@ interface Names {
   readonly folder: string;
   readonly model: string;
   readonly threatModel: string;
-  /** The id of the plugin that reads the data, and those of attacks by their names. */
-  readonly source: string;
-  idOf(attack: string): string;
+  /** Ids of plugins, by their names in the configuration. */
+  readonly ids: {
+    readonly attacks: ReadonlyMap<string, string>;
+    readonly defences: ReadonlyMap<string, string>;
+    readonly data: string;
+  };
 }
 
 function requestOf(config: CheckedConfig, names: Names): AuditRequest {
   const { data } = config;
-  const { folder, source, idOf } = names;
+  const { folder, ids } = names;
   const model = config.models[names.model]!;
   const threat = config.threatModels[names.threatModel]!;
   const attacks = Object.entries(config.attacks).filter(
@@ -63,9 +70,13 @@ function requestOf(config: CheckedConfig, names: Names): AuditRequest {
     attacks: attacks.map(([attack]) => attack),
     metrics: [],
     settings: [
-      ...attacks.flatMap(([attack, { options }]) => settings(idOf(attack), options)),
-      ...settings(source, data.options),
+      ...attacks.flatMap(([attack, { options }]) => settings(ids.attacks.get(attack)!, options)),
+      ...Object.entries(model.defences).flatMap(([name, options]) =>
+        settings(ids.defences.get(name)!, options),
+      ),
+      ...settings(ids.data, data.options),
     ],
+    stack: { ...ALONE.stack, defences: Object.keys(model.defences) },
     limit: data.limit ?? Infinity,
     batchSize: config.batchSize,
     memory: parseBytes(config.memory, 'memory'),

@@ -40,6 +40,12 @@ export const model = z
     std: channels.optional().describe('divides the input inside the model, after the mean'),
     output: z.string().optional().describe('the output that holds the scores, where there are several'),
     engine: z.string().optional().describe('what runs the model: onnx, or tf for models of tfjs'),
+    defences: z
+      .record(z.string(), z.record(z.string(), z.unknown()))
+      .default({})
+      .describe(
+        'what stands before the model, by short name or package, with its options: the first sees inputs first',
+      ),
   })
   .describe('a model that is audited');
 

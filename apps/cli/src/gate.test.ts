@@ -164,6 +164,17 @@ it('is inconclusive when rows of a finished run are gone, and writes no baseline
   expect(read('gauntlet-baseline.json')).toBe(before);
 });
 
+it('attacks a model behind its defences, which are part of what a baseline holds', async () => {
+  withBaseline();
+  place({
+    ...CONFIG,
+    models: { digits: { path: `${DIGITS}/digits.onnx`, defences: { 'bit-depth': { bits: 3 } } } },
+  });
+  const { status, out } = await gate();
+  expect(status).toBe(3);
+  expect(out).toMatch(/defences is \[\{"use":"defence\/bit-depth","options":\{"bits":3\}.* is \[\]/);
+});
+
 describe('explain', () => {
   it('prints the plan of a configuration or an audit with its cost, and writes nothing', async () => {
     place(CONFIG);

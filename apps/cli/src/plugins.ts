@@ -34,7 +34,7 @@ export interface Plugins {
   /** The metric of a short name (`security-curve`) or of a package. */
   metric(name: string): Promise<Metric | CertificateMetric>;
   /** The defence or detector of a short name (`jpeg`) or of a package. */
-  defence(name: string): Promise<Preprocessor | Wrapper | Detector>;
+  defence(name: string, at?: string): Promise<Preprocessor | Wrapper | Detector>;
   /** The certifier of a short name (`ibp`) or of a package. */
   certifier(name: string): Promise<Certifier>;
   /** The training defence of a short name (`adversarial-training`) or of a package. */
@@ -116,7 +116,7 @@ export function createPlugins(cwd: string): Plugins {
     load,
     attack: (name, at) => named(['attack'], ['evasion'], name, at),
     metric: (name) => named(['metric'], ['metric', 'certificate-metric'], name),
-    defence: (name) => named(['defence', 'detector'], ['preprocessor', 'wrapper', 'detector'], name),
+    defence: (name, at) => named(['defence', 'detector'], ['preprocessor', 'wrapper', 'detector'], name, at),
     certifier: (name) => named(['certifier'], ['certifier'], name),
     training: (name) => named(['defence'], ['training'], name),
     async attacks() {

@@ -10,6 +10,7 @@ const text = (path: string) => readFileSync(path, 'utf8');
 const folders = (parent: string) => readdirSync(parent).map((name) => `${parent}/${name}`);
 const files = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'fixtures/README.md', 'fixtures/peers/README.md'],
+  ...['SECURITY.md', 'examples/gate/README.md'],
   ...readdirSync('docs/decisions').map((name) => `docs/decisions/${name}`),
   ...['packages', 'plugins', 'apps', 'tools'].flatMap(folders).map((folder) => `${folder}/README.md`),
 ].filter(existsSync);
@@ -63,12 +64,13 @@ it.each(Object.keys(core).filter((name) => name.startsWith('define')))(
 describe('README.md', () => {
   const page = () => text('README.md');
 
-  it.each(['plugins/attack-pgd/src/index.ts', 'plugins/attack-pgd/src/index.test.ts'])(
-    'shows %s as it is',
-    (path) => {
-      expect(page()).toContain(`\`\`\`ts\n${text(path)}\`\`\``);
-    },
-  );
+  it.each([
+    'plugins/attack-pgd/src/index.ts',
+    'plugins/attack-pgd/src/index.test.ts',
+    'examples/gate/gauntlet.config.ts',
+  ])('shows %s as it is', (path) => {
+    expect(page()).toContain(`\`\`\`ts\n${text(path)}\`\`\``);
+  });
 
   it.each(readdirSync('plugins'))('lists %s', (name) => {
     expect(page()).toContain(`[\`${name}\`](plugins/${name})`);
