@@ -5,6 +5,7 @@ import {
   type Model,
   OPEN,
   runsOn,
+  STATIC,
   UNDEFENDED,
   unexpected,
 } from '@gauntlet/core';
@@ -75,7 +76,10 @@ export function portfolio(
   const byGradients = crafters.filter(({ access }) => named || access === 'gradients');
   const parts = [
     ...(knows && systems.open !== null && !named ? on(OPEN, byGradients) : []),
-    ...(knows && undefended !== null && (!named || asked.static) ? on(UNDEFENDED, byGradients) : []),
+    ...(knows && closed.length > 0 && !named ? on(UNDEFENDED, byGradients) : []),
+    ...(knows && undefended !== null && (!named || asked.static)
+      ? on(STATIC, named ? usual : byGradients)
+      : []),
   ];
   const choices: Choice[] = [...direct.map((attack) => ({ attack })), ...parts, ...others];
   const notRun = named
@@ -89,7 +93,7 @@ export function portfolio(
 const systemOf = (
   { undefended, open, surrogates }: Pick<Systems, 'undefended' | 'open' | 'surrogates'>,
   name: string,
-): Model<Access> => ({ ...surrogates, [UNDEFENDED]: undefended, [OPEN]: open })[name]!;
+): Model<Access> => ({ ...surrogates, [STATIC]: undefended, [UNDEFENDED]: undefended, [OPEN]: open })[name]!;
 
 function inNorm(installed: readonly Evasion[], { norm, attacks }: Asked): readonly Evasion[] {
   if (attacks !== null) return installed;

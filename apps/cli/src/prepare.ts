@@ -10,11 +10,14 @@ import {
   type DatasetSource,
   type Evasion,
   type Model,
+  OPEN,
   ownProver,
   parseOptions,
   type Plan,
   type Prover,
   proverOf,
+  STATIC,
+  UNDEFENDED,
 } from '@gauntlet/core';
 import { probeBatchSize, probeSize } from './batch-size.js';
 import { mustExist } from './files.js';
@@ -97,10 +100,13 @@ export async function prepare(
     const { choices, notRun } = portfolio(candidates, request, systems, notices);
     const plan = planOf(request, { stack, choices, certifiers, surrogates, settings, sha256 });
     const provers = await proversOf(stack, certifiers, { settings, request, notices });
-    const parts = { undefended: systems.undefended, open: systems.open };
+    const { undefended, open } = systems;
     const assembled = await assemble(plan, {
       model: systems.model,
-      surrogates: { ...present(parts), ...systems.surrogates },
+      surrogates: {
+        ...present({ [STATIC]: undefended, [UNDEFENDED]: undefended, [OPEN]: open }),
+        ...systems.surrogates,
+      },
       dataset: stack.attacked,
       attack: (id) => candidates.find((attack) => attack.id === id),
       provers,

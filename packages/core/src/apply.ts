@@ -7,6 +7,7 @@ import type { Assembled, Plan, Step } from './plan.js';
 import { type Row, runOf, type Verdict } from './row.js';
 import type { Pool } from './starts.js';
 import { DRAWS } from './watch.js';
+import { STATIC } from './way.js';
 
 /**
  * The rows of one attack on one batch, at one epsilon or (where it finds the smallest perturbation) at all: the unit of work that is
@@ -131,7 +132,7 @@ async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<
           ...plan.threatModel,
           ...step,
           model,
-          ...(surrogate && { surrogate }),
+          ...(surrogate && { surrogate, static: task.step.on === STATIC }),
           x: take(x, tried),
           ids: some(ids),
           goal: { ...goal, classes: Int32Array.from(some(goal.classes)) },

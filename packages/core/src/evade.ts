@@ -3,7 +3,7 @@ import type { Evasion, EvasionJob } from './attack.js';
 import { GauntletError, unexpected } from './errors.js';
 import type { Goal } from './goal.js';
 import type { Access, Model, ModelFacts } from './model.js';
-import { pointAt, type Points, setPoint, shapeOf } from './points.js';
+import { copied, pointAt, type Points, setPoint, shapeOf } from './points.js';
 import type { Space } from './space.js';
 import { findStarts, type Pool } from './starts.js';
 import type { Trees } from './trees.js';
@@ -21,6 +21,11 @@ export interface SpaceTask<S extends Space> {
    * it is counted apart.
    */
   readonly surrogate?: Model<Access, S['centre']>;
+  /**
+   * Whether the attack is run on the surrogate with its goal instead, and what it finds there is tried on the model: static evaluation,
+   * weaker than to the end, since what just breaks one model seldom breaks another.
+   */
+  readonly static?: boolean;
   /** Identify the samples' random streams, wherever they stand in a batch. */
   readonly ids: readonly (number | string)[];
   readonly goal: Goal;
@@ -86,17 +91,34 @@ export async function evadeIn<S extends Space>(task: SpaceTask<S>): Promise<Evad
     const watched = watch({ ...common, model, ...(judge && { judge }), found, budget });
     const onSurrogate = (surrogate: Model<Access, S['centre']>): Run<S> => {
       const drawn = surrogate.draw?.({ ...noise, keys: ['surrogate', ...noise.keys] }) ?? surrogate;
-      const free = { found: crafted, budget: Infinity };
-      return { ...run, ...free, watched: watch({ ...common, ...free, model: drawn, goal: null }) };
+      crafted.reached.fill(0);
+      crafted.distance.fill(Infinity);
+      const free = {
+        found: crafted,
+        budget: Infinity,
+        active: (i: number) => active(i) && !(crafted.reached[i] && !smallest),
+      };
+      const goal = task.static ? task.goal : null;
+      return { ...run, ...free, watched: watch({ ...common, ...free, model: drawn, goal }) };
     };
     const run = { watched, around, restart, active, found, failures, budget };
-    const candidates = await runOn(task, task.surrogate ? onSurrogate(task.surrogate) : run);
+    const last = await runOn(task, task.surrogate ? onSurrogate(task.surrogate) : run);
+    const candidates = task.static ? foundOr(last, crafted) : last;
     if (candidates !== null && anyone()) {
       await watched.check(around.project?.(candidates) ?? candidates);
     }
   }
   if (smallest) forgetBeyond(epsilon, found, task);
   return { ...found, failures, crafting: task.surrogate === undefined ? null : crafted };
+}
+
+/** What was found, and where nothing was, the last points, if there are any. */
+function foundOr<P extends Points>(last: P | null, { reached, points }: Found<P>): P {
+  const all = copied(points);
+  reached.forEach((hit, i) => {
+    if (!hit && last !== null) setPoint(all, i, pointAt(last, i));
+  });
+  return all;
 }
 
 /** Lets those go that were found, but farther away than asked for. */

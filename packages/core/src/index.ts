@@ -112,4 +112,12 @@ export {
   type TrainingBatch,
   type TrainingJob,
 } from './training.js';
-export { describeBackward, describeWay, isOpen, OPEN, type PlannedDefence, UNDEFENDED } from './way.js';
+export {
+  describeBackward,
+  describeWay,
+  isOpen,
+  OPEN,
+  type PlannedDefence,
+  STATIC,
+  UNDEFENDED,
+} from './way.js';

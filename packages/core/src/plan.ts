@@ -6,7 +6,7 @@ import { GauntletError, isGauntletError, unexpected } from './errors.js';
 import { type Access, allows, type Model } from './model.js';
 import { parseOptions } from './schema.js';
 import type { ThreatModel } from './threat.js';
-import { isPart, OPEN, type PlannedDefence } from './way.js';
+import { isPart, OPEN, STATIC, type PlannedDefence } from './way.js';
 
 /** What to run, as printable data: two equal plans on the same files give the same rows. */
 export interface Plan {
@@ -154,7 +154,7 @@ function surrogateFor(
   on: string,
   surrogates: NonNullable<Assembled['surrogates']>,
 ): Model<Access> {
-  if (finds === 'smallest') {
+  if (finds === 'smallest' && on !== STATIC) {
     throw unexpected({
       found: 'attack that finds the smallest perturbation',
       at: `${id} on ${on}`,

@@ -1,4 +1,4 @@
-import { like } from '@gauntlet/tensor';
+import { like, row, type Tensor } from '@gauntlet/tensor';
 import { curvedToy, datasetOf, linearToy } from '@gauntlet/testing';
 import {
   apply,
@@ -7,6 +7,7 @@ import {
   defineAttack,
   describeThreat,
   describeWay,
+  type Of,
   type Plan,
   type PlannedDefence,
   type Row,
@@ -66,7 +67,7 @@ const plan: Plan = {
 const parts = {
   model: toy.model,
   dataset: datasetOf(toy),
-  surrogates: { 'same.onnx': toy.model, 'flipped.onnx': flipped, undefended: toy.model },
+  surrogates: { 'same.onnx': toy.model, 'flipped.onnx': flipped, undefended: toy.model, static: toy.model },
   attack: (id: string) => [descend, smallest].find((attack) => attack.id === id),
 };
 const on = (surrogate: string, use = 'attack/descend') => ({ use, options: {}, on: surrogate });
@@ -92,11 +93,34 @@ it('tries what is crafted on surrogates on the model, and counts what each was a
   }
 });
 
+it('tries what is found without the defences, and no more than that, in a static evaluation', async () => {
+  // It answers as the toy does, but for what lies just beyond the boundary.
+  const shy = {
+    ...toy.model,
+    name: 'shy',
+    scores: async (points: Tensor, { of = [...toy.y.keys()] }: Of = {}) => {
+      const scores = await toy.model.scores(points);
+      of.forEach((sample, i) => (row(scores, i)[toy.y[sample]!]! += 0.5));
+      return scores;
+    },
+  };
+  const attacks = [on('static'), on('undefended')];
+  const found = await rowsOf(await assemble({ ...plan, restarts: 1, attacks }, { ...parts, model: shy }));
+  const of = (surrogate: string) => found.filter((one) => one.surrogate === surrogate);
+  const broken = (some: Row[]) => some.filter(({ verdict }) => verdict === 'broken').length;
+  expect(broken(of('static'))).toBeLessThan(broken(of('undefended')));
+  for (const { queries, crafting } of of('static')) {
+    expect(queries).toBe(1);
+    expect(crafting!.queries).toBeLessThanOrEqual(5);
+  }
+  expect(of('static').some(({ crafting }) => crafting!.queries < 5)).toBe(true);
+});
+
 it.each<[string, Partial<Plan>, string]>([
   [
     'a surrogate that does not take part',
     { attacks: [on('gone.onnx')] },
-    "Unexpected surrogate 'gone.onnx' at attack/descend, expected one that takes part (same.onnx, flipped.onnx, undefended).",
+    "Unexpected surrogate 'gone.onnx' at attack/descend, expected one that takes part (same.onnx, flipped.onnx, undefended, static).",
   ],
   [
     'the smallest perturbation of a surrogate',
@@ -163,9 +187,15 @@ describe('the way of an attack, in words', () => {
     ['labels', undefined, [c], 'adaptive: by the labels of the defended model, without gradients'],
     [
       'gradients',
+      'static',
+      [c],
+      'static: found on the model without its defences, tried on the defended model',
+    ],
+    [
+      'gradients',
       'undefended',
       [c],
-      'static: crafted on the model without its defences, tried on the defended model',
+      'crafted on the model without its defences, tried on the defended model',
     ],
     [
       'gradients',

@@ -15,14 +15,17 @@ export interface PlannedDefence {
   readonly members?: readonly string[];
 }
 
-/** The model without its defences: a part of the system under test, on which attacks may be run instead. */
+/** The model without its defences: what attacks find there is tried on the defended one. */
+export const STATIC = 'static';
+
+/** The same, but that attacks are run to the end, which transfers better than what just breaks the model. */
 export const UNDEFENDED = 'undefended';
 
-/** The model behind those of its defences that let gradients through: another such part. */
+/** The model behind those of its defences that let gradients through, on which attacks are run to the end. */
 export const OPEN = 'open';
 
 /** Whether a surrogate is a part of the system under test. */
-export const isPart = (surrogate: string): boolean => surrogate === UNDEFENDED || surrogate === OPEN;
+export const isPart = (surrogate: string): boolean => [STATIC, UNDEFENDED, OPEN].includes(surrogate);
 
 /** What is known of a defence: by itself, or by the plan. */
 type Facts = Pick<PlannedDefence, 'kind' | 'backward' | 'random'>;
@@ -58,7 +61,8 @@ export function describeWay(
   const target = defences.length === 0 ? 'the model' : 'the defended model';
   const list = (some: readonly PlannedDefence[]) =>
     some.map((defence) => `${defence.use} (${describeBackward(defence)})`).join(', ');
-  if (on === UNDEFENDED) return `static: crafted on the model without its defences, tried on ${target}`;
+  if (on === STATIC) return `static: found on the model without its defences, tried on ${target}`;
+  if (on === UNDEFENDED) return `crafted on the model without its defences, tried on ${target}`;
   if (on === OPEN) {
     const closed = defences.filter((defence) => !isOpen(defence)).map(({ use }) => use);
     return `crafted on the model behind ${list(defences.filter(isOpen))}, without ${closed.join(', ')}, tried on ${target}`;

@@ -14,10 +14,13 @@ it('is a matrix of what was crafted where and tried where', () => {
     ...crafted('b', 'a', 'broken', 'held', 'held', 'held', 'misclassified'),
     ...crafted('a', 'b', 'broken', 'held'),
     ...crafted(null, 'a', 'broken', 'broken', 'exempt'),
+    madeRow({ attack: 'attack/other', model: 'a', surrogate: 'b', verdict: 'broken' }),
   ];
+  const attack = 'attack/test';
   expect(metric.over(rows)).toEqual([
-    { from: 'a', to: 'a', epsilon: 0.1, rate: 1, tried: 2 },
-    { from: 'a', to: 'b', epsilon: 0.1, rate: 0.5, tried: 2 },
-    { from: 'b', to: 'a', epsilon: 0.1, rate: 0.25, tried: 4 },
+    { attack: 'attack/other', from: 'b', to: 'a', epsilon: 0.1, rate: 1, tried: 1 },
+    { attack, from: 'a', to: 'a', epsilon: 0.1, rate: 1, tried: 2 },
+    { attack, from: 'a', to: 'b', epsilon: 0.1, rate: 0.5, tried: 2 },
+    { attack, from: 'b', to: 'a', epsilon: 0.1, rate: 0.25, tried: 4 },
   ]);
 });

@@ -19,3 +19,14 @@ it('holds where no attack breaks a sample, and says what each adds', () => {
     },
   ]);
 });
+
+it('tells apart what one attack crafted on other models', () => {
+  const rows = [
+    madeRow({ attack: 'a', verdict: 'broken' }),
+    madeRow({ attack: 'a', surrogate: 'x', verdict: 'held' }),
+  ];
+  expect(metric.over(rows)[0]!.attacks).toEqual({
+    a: { broken: 1, alone: 1 },
+    'a on x': { broken: 0, alone: 0 },
+  });
+});

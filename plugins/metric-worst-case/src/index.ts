@@ -1,11 +1,11 @@
-import { defineMetric, worstCase } from '@gauntlet/core';
+import { defineMetric, runOf, worstCase } from '@gauntlet/core';
 
 /** Robustness to several attacks together, at one epsilon. */
 export interface WorstCase {
   readonly epsilon: number;
   /** Classified correctly and broken by none of the attacks, of all samples. */
   readonly robustAccuracy: number;
-  /** For each attack: the samples that it breaks here, and those of them that no other attack breaks. */
+  /** For each attack, and what it was crafted on if not on the model: the samples that it breaks here, and those of them that no other attack breaks. */
   readonly attacks: Readonly<Record<string, { readonly broken: number; readonly alone: number }>>;
 }
 
@@ -15,9 +15,9 @@ export default defineMetric<readonly WorstCase[]>({
   summary: 'Robust accuracy under several attacks together, and what each of them adds.',
   per: 'run',
   over(rows) {
-    const names = [...new Set(rows.map(({ attack }) => attack))].sort();
+    const names = [...new Set(rows.map(runOf))].sort();
     const every = worstCase(rows);
-    const own = new Map(names.map((name) => [name, worstCase(rows.filter(({ attack }) => attack === name))]));
+    const own = new Map(names.map((name) => [name, worstCase(rows.filter((row) => runOf(row) === name))]));
     return [...new Set(rows.map(({ epsilon }) => epsilon))]
       .sort((a, b) => a - b)
       .map((epsilon) => {

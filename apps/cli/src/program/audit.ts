@@ -34,7 +34,7 @@ export function addAudit(program: Command, version: string, terminal: Terminal):
     .option('--members <list>', 'the other models of a defence that takes several')
     .option(
       '--static',
-      'also try on the defended model what named attacks craft on the model without defences',
+      'also try on the defended model what named attacks find on the model without defences',
     )
     .option('--held-out <n>', 'samples of --data that fit detectors and are not attacked (default: a fifth)')
     .option('--fit-data <path>', 'other clean samples that fit detectors instead')
