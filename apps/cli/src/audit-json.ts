@@ -102,6 +102,30 @@ export const auditJson = z
       .optional()
       .describe('installed attacks that were not run on the system under test, where none was named'),
     worstCase: z.array(z.strictObject({ norm, epsilon, robustAccuracy, interval })),
+    certified: z
+      .array(
+        z.strictObject({
+          certifier: z.string(),
+          words: z.string().describe('what its certificates are worth'),
+          samples: z.int().min(0),
+          clean: share.nullable().describe('answered correctly, of all samples'),
+          abstained: z.int().min(0).describe('samples that got no answer, which counts as wrong'),
+          at: z.array(
+            z.strictObject({
+              epsilon,
+              certified: share
+                .nullable()
+                .describe('answered correctly and proven within epsilon, of all samples'),
+              interval,
+              broken: z.int().min(0).describe('answered correctly, with a point within epsilon that is not'),
+              unknown: z.int().min(0).describe('answered correctly, and neither is known'),
+            }),
+          ),
+          meanRadius: z.number().min(0).nullable().describe('of all samples, 0 for those answered wrongly'),
+        }),
+      )
+      .optional()
+      .describe('what was proven'),
     metrics: z
       .array(
         z.strictObject({

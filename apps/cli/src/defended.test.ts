@@ -50,6 +50,7 @@ const lines = <T>(path: string) =>
     .slice(0, -1)
     .map((line) => JSON.parse(line) as T);
 const verdictOf = (folder: string): AuditJson => auditJson.parse(JSON.parse(read(`${folder}/audit.json`)));
+type Proven = NonNullable<AuditJson['certified']>[number];
 const planOf = (folder: string) => JSON.parse(read(`${folder}/plan.json`)) as Plan;
 const broken = (rows: readonly Row[]) => rows.filter(({ verdict }) => verdict === 'broken').length;
 
@@ -161,7 +162,26 @@ it('writes down what a defence proves about its answers', async () => {
   expect([...radii.values()].filter((radius) => radius > 0.2).length).toBeGreaterThan(4);
   for (const { sample, verdict, distance } of lines<Row>('proven/outcomes.jsonl'))
     if (verdict === 'broken') expect(distance!.l2).toBeGreaterThan(radii.get(sample)!);
-  expect(out).toContain('certificates.jsonl');
+  const [{ words, abstained, at }] = verdictOf('proven').certified as [Proven];
+  expect(words).toMatch(/^Each certificate is wrong with probability 0.001 at most; 100 draws/);
+  expect(abstained).toBe(certificates.filter(({ answer, epsilon }) => answer < 0 && epsilon === 0.1).length);
+  const share = (epsilon: number) => [...radii.values()].filter((radius) => radius >= epsilon).length / 8;
+  expect(at.map(({ epsilon, certified }) => [epsilon, certified])).toEqual([
+    [0.1, share(0.1)],
+    [0.25, share(0.25)],
+  ]);
+  expect(out).toContain('Proven by defence/smoothing. Each certificate is wrong with probability 0.001');
+});
+
+it('certifies a model', async () => {
+  const args = ['--epsilon', '0.001,0.002', '--attack', 'fgsm', '--limit', '40', '--certifier', 'ibp'];
+  const { status } = await audit(...args, '--out', 'ibp');
+  expect(status).toBe(0);
+  const [{ at }] = verdictOf('ibp').certified as [Proven];
+  expect(at[0]!.certified).toBeGreaterThan(0.8);
+  expect(at[1]!.certified).toBeLessThanOrEqual(at[0]!.certified!);
+  expect(at[1]!.certified).toBeLessThanOrEqual(verdictOf('ibp').worstCase[1]!.robustAccuracy!);
+  expect(lines<Certified>('ibp/certificates.jsonl')).toHaveLength(80);
 });
 
 it.each<[string, readonly string[], string]>([

@@ -60,6 +60,7 @@ describe('what is packed', () => {
         'gate',
         'kit',
         'metric-queries-to-success',
+        'metric-certified-accuracy',
         'metric-robust-accuracy',
         'onnx',
         'onnx-bounds',
@@ -82,6 +83,7 @@ describe('what is packed', () => {
       ['attack/pgd', 'gradients', true],
       ['dataset/npz', undefined, true],
       ['metric/queries-to-success', undefined, false],
+      ['metric/certified-accuracy', undefined, false],
       ['metric/robust-accuracy', undefined, false],
     ]);
     // As the ids call them.

@@ -105,7 +105,7 @@ async function runAll(work: Work, terminal: Terminal): Promise<AuditJson> {
   const { assembled, notRun } = prepared;
   const { signal, now } = terminal;
   const verdict = (): AuditJson => ({
-    ...summarise(assembled, run.rows, notRun, { ...versions, node: process.versions.node }),
+    ...summarise(assembled, run, { notRun, versions: { ...versions, node: process.versions.node } }),
     ...(metrics.length > 0 && { metrics: measure(metrics, run.rows, run.certificates) }),
   });
   if (run.complete) {
@@ -120,7 +120,8 @@ async function runAll(work: Work, terminal: Terminal): Promise<AuditJson> {
   });
   try {
     const io = { signal, now, done: (key: string) => run.done.has(key) };
-    for (const part of [apply(assembled, io), certify(assembled, io)]) {
+    // What cannot be certified says so at once, before hours of attacks.
+    for (const part of [certify(assembled, io), apply(assembled, io)]) {
       for await (const shard of part) {
         await run.append(shard);
         progress.advance();

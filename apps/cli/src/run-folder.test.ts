@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Row, Shard } from '@gauntlet/core';
+import type { Certified, Row, Shard } from '@gauntlet/core';
 import { tensor } from '@gauntlet/tensor';
 import { openRunFolder } from './run-folder.js';
 
@@ -81,6 +81,33 @@ it('publishes a finished run, and leaves nothing else', async () => {
   };
   expect(await read('x')).toEqual([[0, 1, 2, 3, 4, 5, 0, 1, 2], [4, 5, 4], [3]]);
   expect((await read('x_adv'))[0]).toEqual([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 0.5, 1.5, 2.5]);
+});
+
+it('keeps certificates likewise, and leaves no file where there are none', async () => {
+  const proof = (key: string) => ({
+    key,
+    certified: [{ sample: 1, certifier: key } as unknown as Certified],
+  });
+  const run = await open();
+  await run.append(shard('one'));
+  await run.append(proof('two'));
+  await run.append(shard('three'));
+  await run.close();
+  appendFileSync(join(folder, 'certificates.jsonl'), '{"sample":2}\n{"sam');
+
+  const again = await open();
+  expect([[...again.done], again.rows.length, again.certificates]).toEqual([
+    ['one', 'two', 'three'],
+    4,
+    [{ sample: 1, certifier: 'two' }],
+  ]);
+  await again.append(proof('four'));
+  await again.finish({});
+  await again.close();
+  expect(left()).toContain('certificates.jsonl');
+  const whole = await open();
+  expect(whole.certificates.map(({ certifier }) => certifier)).toEqual(['two', 'four']);
+  await whole.close();
 });
 
 it('tells the same run when it is finished', async () => {

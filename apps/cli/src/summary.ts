@@ -1,22 +1,36 @@
 import {
   type Assembled,
+  type Certified,
   describeBackward,
   describeThreat,
   describeWay,
   type PlannedDefence,
+  type Prover,
   type Row,
   worstCase,
 } from '@gauntlet/core';
+import certifiedAccuracy from '@gauntlet/metric-certified-accuracy';
 import metric from '@gauntlet/metric-robust-accuracy';
 import type { AuditJson } from './audit-json.js';
 import type { NotRun } from './portfolio.js';
 
+/** What a run has found. */
+export interface Outcomes {
+  readonly rows: readonly Row[];
+  readonly certificates: readonly Certified[];
+}
+
+/** What is told besides. */
+interface Told {
+  readonly notRun: readonly NotRun[];
+  readonly versions: Readonly<Record<string, string>>;
+}
+
 /** Folds the rows of a finished run into what `audit.json` holds. */
 export function summarise(
-  { plan, steps }: Pick<Assembled, 'plan' | 'steps'>,
-  rows: readonly Row[],
-  notRun: readonly NotRun[],
-  versions: Readonly<Record<string, string>>,
+  { plan, steps, provers = [] }: Pick<Assembled, 'plan' | 'steps' | 'provers'>,
+  { rows, certificates }: Outcomes,
+  { notRun, versions }: Told,
 ): AuditJson {
   const { defences = [], fit } = plan;
   const { norm, epsilons, surrogates, ...threat } = plan.threatModel;
@@ -70,9 +84,16 @@ export function summarise(
       const { robustAccuracy, interval } = metric.over(every.filter((row) => row.epsilon === epsilon));
       return { norm, epsilon, robustAccuracy, interval: [...interval] };
     }),
+    ...(provers.length > 0 && { certified: provers.map((prover) => provenBy(prover, certificates)) }),
     ...(notRun.length > 0 && { notRun: [...notRun] }),
     versions,
   };
+}
+
+function provenBy({ id, words }: Prover, certificates: readonly Certified[]) {
+  const { at, ...all } = certifiedAccuracy.over(certificates.filter(({ certifier }) => certifier === id));
+  const points = at.map((point) => ({ ...point, interval: [...point.interval] as [number, number] }));
+  return { certifier: id, words, ...all, at: points };
 }
 
 const told = ({ use, kind, options, backward, random, threshold }: PlannedDefence) => ({

@@ -69,6 +69,64 @@ Robust: classified correctly and not broken. The interval is the error of sampli
 that was not run may do better.`);
 });
 
+it('says what stands before the model, how each attack went, what was not run, and what is proven', () => {
+  const [first, second] = audit.results as [AuditJson['results'][0], AuditJson['results'][0]];
+  const defended: AuditJson = {
+    ...audit,
+    clean: { accuracy: 0.965, rejected: 0.04 },
+    defences: [
+      {
+        ...{ defence: 'defence/jpeg', kind: 'preprocessor', options: { quality: 50 }, backward: 'identity' },
+        words: 'BPDA',
+      },
+      { defence: 'detector/d', kind: 'detector', options: {}, backward: 'none', words: '', threshold: 0.3 },
+    ],
+    fit: { name: 'clean.npz', fingerprint: '', samples: 40, falseRejections: 0.05 },
+    results: [
+      { ...first, way: 'adaptive: by gradients' },
+      { ...first, way: 'static: elsewhere', on: 'static' },
+      { ...second, way: 'static: elsewhere', on: 'static' },
+    ],
+    certified: [
+      {
+        certifier: 'defence/s',
+        words: 'Wrong one time in 1000.',
+        samples: 200,
+        clean: 0.9,
+        abstained: 1,
+        at: [{ epsilon: 0.1, certified: 0.5, interval: [0.4, 0.6], broken: 0, unknown: 80 }],
+        meanRadius: 0.2,
+      },
+    ],
+    notRun: [{ attack: 'attack/cw', why: 'it does not work in linf' }],
+  };
+  expect(renderVerdict(defended, [{ text: '8/255', value: 8 / 255 }], plain)).toBe(`\
+digits.onnx, 200 samples of digits.npz, seed 3
+The attacker knows everything.
+Defended by defence/jpeg quality=50, detector/d. Each detector may turn 5.0% of clean samples away,
+by 40 of clean.npz that are not attacked; of those that are, 4.0% are turned away clean.
+
+attack      epsilon  clean  robust   95% interval  median distance  broken    queries    time
+Adaptive: by gradients:
+pgd           8/255  96.5%   50.0%  42.9% - 57.1%           0.0314      93  1,234,567  12.3 s
+
+Static: elsewhere:
+pgd           8/255  96.5%   50.0%  42.9% - 57.1%           0.0314      93  1,234,567  12.3 s
+pgd             0.1  96.5%       -  0.0% - 100.0%                -       0          0   0.0 s
+
+worst case    8/255  96.5%   50.0%  42.9% - 57.1%
+worst case      0.1  96.5%       -  0.0% - 100.0%
+
+Proven by defence/s. Wrong one time in 1000. No answer to 1 sample, which counts as wrong.
+certified       0.1  90.0%   50.0%  40.0% - 60.0%
+
+Not run on the defended model:
+  cw: it does not work in linf
+
+Robust: classified correctly and not broken. The interval is the error of sampling only; an attack
+that was not run may do better.`);
+});
+
 it('adds the metrics that were named, each on one line', () => {
   const metrics = [
     { metric: 'metric/security-curve', attack: 'attack/cw', epsilon: null, value: { area: 0.5 } },

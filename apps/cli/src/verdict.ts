@@ -41,6 +41,16 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     percent(result.robustAccuracy),
     range(result.interval),
   ]);
+  const certified = audit.certified ?? [];
+  const proven = certified.flatMap(({ clean: own, at }) =>
+    at.map((point) => [
+      'certified',
+      written(point.epsilon),
+      percent(own),
+      percent(point.certified),
+      range(point.interval),
+    ]),
+  );
   const head = [
     'attack',
     'epsilon',
@@ -52,7 +62,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     'queries',
     'time',
   ];
-  const lines = align([head, ...audit.results.map(cells), ...worst]);
+  const lines = align([head, ...audit.results.map(cells), ...worst, ...proven]);
   const [first, ...rest] = lines as [string, ...string[]];
   const results = audit.results.flatMap((result, i) => {
     const before = audit.results[i - 1];
@@ -69,11 +79,12 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     paint.dim(first),
     ...results,
     '',
-    ...rest.slice(audit.results.length).map((line, i) => {
+    ...rest.slice(audit.results.length, rest.length - proven.length).map((line, i) => {
       const robust = audit.worstCase[i]!.robustAccuracy ?? 0;
       return paint.bold(robust < audit.clean.accuracy / 2 ? paint.red(line) : paint.green(line));
     }),
     '',
+    ...certifiedLines(certified, rest.slice(rest.length - proven.length)),
     ...notRunLines(audit),
     ...measuredLines(audit),
     ...wrap(
@@ -103,6 +114,16 @@ const fitWords = (
 /** How the attacks of some lines were run, where that needs saying. */
 const headingOf = ({ way }: AuditJson['results'][number], apart: boolean): string[] =>
   way === undefined ? [] : [...(apart ? [''] : []), ...wrap(`${way[0]!.toUpperCase()}${way.slice(1)}:`)];
+
+/** The lines of each certifier under what they are worth. */
+function certifiedLines(certified: NonNullable<AuditJson['certified']>, lines: readonly string[]): string[] {
+  const left = [...lines];
+  return certified.flatMap(({ certifier, words, abstained, at }) => {
+    const none =
+      abstained === 0 ? '' : ` No answer to ${counted(abstained, 'sample')}, which counts as wrong.`;
+    return [...wrap(`Proven by ${certifier}. ${words}${none}`), ...left.splice(0, at.length), ''];
+  });
+}
 
 function notRunLines({ notRun = [], defences = [] }: AuditJson): string[] {
   if (notRun.length === 0 || defences.length === 0) return [];
