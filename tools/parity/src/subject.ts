@@ -44,6 +44,8 @@ export interface Trial {
   readonly queries?: number;
   /** The model to craft on, where that is another one. */
   readonly surrogate?: OpenModel<'gradients'>;
+  /** Whether what is found there is tried, and not what is crafted to the end. */
+  readonly static?: boolean;
   /** Which samples, in which order; all by default. */
   readonly order?: readonly number[];
 }
@@ -81,7 +83,7 @@ async function attacked({ model, x, y, clean, box }: Subject, attack: Evasion, t
     box,
     queries: trial.queries ?? null,
     pool: async () => ({ x, labels: clean }),
-    ...(trial.surrogate && { surrogate: trial.surrogate }),
+    ...(trial.surrogate && { surrogate: trial.surrogate, static: trial.static ?? false }),
     restarts: 1,
     seed: trial.seed ?? 0,
     signal: new AbortController().signal,
