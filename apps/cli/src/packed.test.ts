@@ -82,8 +82,8 @@ describe('what is packed', () => {
       ['attack/fgsm', 'gradients', false],
       ['attack/pgd', 'gradients', true],
       ['dataset/npz', undefined, true],
-      ['metric/queries-to-success', undefined, false],
       ['metric/certified-accuracy', undefined, false],
+      ['metric/queries-to-success', undefined, false],
       ['metric/robust-accuracy', undefined, false],
     ]);
     // As the ids call them.

@@ -61,6 +61,14 @@ describe('a stack of defences', () => {
     expect(defend([model], [through('exact'), through(backward)]).access).toBe(offers);
   });
 
+  it('offers no gradients of a wrapper that lets none through, whatever its model offers', () => {
+    const wrap = (backward: 'exact' | 'none') =>
+      defineWrapper({ ...facts, backward, models: 'one', wrap: ({ models }) => models[0] });
+    const access = (backward: 'exact' | 'none') =>
+      defend([toy.model], [{ defence: wrap(backward), options: {} }]).access;
+    expect([access('exact'), access('none')]).toEqual(['gradients', 'scores']);
+  });
+
   it('lets the first see inputs first', async () => {
     const x = take(toy.x, [3]);
     const { scores } = asGradients(defend([toy.model], [halve, square]));
