@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { OPEN, optionFacts, UNDEFENDED } from '@gauntlet/core';
+import { OPEN, optionFacts, STATIC } from '@gauntlet/core';
 import npz from '@gauntlet/dataset-npz';
 import type { Run } from './read-run.js';
 import { shortName } from './words.js';
@@ -37,7 +37,7 @@ export function commandOf({ plan }: Pick<Run, 'plan'>): string | null {
     ...option('norm', norm),
     ...option('epsilon', epsilons.join(',')),
     ...named,
-    ...(named.length > 0 && on.has(UNDEFENDED) ? ['--static'] : []),
+    ...(named.length > 0 && on.has(STATIC) ? ['--static'] : []),
     ...list(
       'defence',
       defences.map(({ use }) => use),
