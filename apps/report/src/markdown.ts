@@ -8,7 +8,7 @@ import { code, markdownTable, plain } from './markdown-text.js';
 import type { Run } from './read-run.js';
 import { factsOf } from './reproduce.js';
 import { verdictOf } from './verdict.js';
-import { count, percent, range, short } from './words.js';
+import { count, nameOf, percent, range, short } from './words.js';
 
 /** As many samples that got worse are named. */
 const MOST_NAMED = 20;
@@ -26,6 +26,7 @@ export function renderMarkdown(run: Run, { against }: { readonly against?: Run |
     plain(verdictOf(findings)),
     ...(comparison ? changes(comparison) : []),
     resultsTable(findings),
+    ...waysOf(findings),
     'Robust: classified correctly and not broken. The interval is the error of sampling only; an attack that was not run may do better.',
     `**Threat model.** ${plain(describeThreat(run.plan.threatModel))}`,
     `<details><summary>What was not tried</summary>\n\n${listed(caveatsOf(findings))}\n\n</details>`,
@@ -49,6 +50,14 @@ export const resultsTable = ({ worst, attacks, clean }: Findings): string =>
       ]),
     ),
   );
+
+/** How attacks were run, by name, where defences or other models took part: a list, or nothing. */
+export function waysOf({ run: { audit } }: Findings): readonly string[] {
+  const ways = (audit?.results ?? []).flatMap(({ attack, on, way }) =>
+    way === undefined ? [] : [`${nameOf({ attack, ...(on !== undefined && { surrogate: on }) })}: ${way}.`],
+  );
+  return ways.length === 0 ? [] : [listed([...new Set(ways)])];
+}
 
 /** Sentences as a list. */
 export const listed = (sentences: readonly string[]): string =>

@@ -1,7 +1,7 @@
 import { describeThreat } from '@gauntlet/core';
 import { caveatsOf } from './coverage.js';
 import { findingsOf } from './findings.js';
-import { listed, reproduced, resultsTable } from './markdown.js';
+import { listed, reproduced, resultsTable, waysOf } from './markdown.js';
 import { code, plain } from './markdown-text.js';
 import type { Run } from './read-run.js';
 import { verdictOf } from './verdict.js';
@@ -19,6 +19,7 @@ export function renderModelCard(run: Run): string {
     `Robust accuracy with two-sided 95% Clopper-Pearson intervals, on ${count(findings.samples)} samples of ${code(plan.data.name)} ` +
       `(fingerprint ${code(plan.data.fingerprint)}); the model file is ${code(plan.model.name)} (SHA-256 ${code(plan.model.sha256)}).`,
     resultsTable(findings),
+    ...waysOf(findings),
     '### Threat model',
     `${plain(describeThreat(plan.threatModel))} Attacks: ${attacks}.`,
     '### Limitations',

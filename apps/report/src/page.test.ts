@@ -116,3 +116,18 @@ it('gives a model card the data, the threat model and the limits', () => {
   expect(text).toContain('wants any wrong class');
   expect(text).toContain('robust accuracy is an upper bound');
 });
+
+it.each([
+  ['a pull request', renderMarkdown],
+  ['a model card', renderModelCard],
+])('says in %s how attacks met defences', (_, render) => {
+  const results = [
+    { attack: 'attack/pgd', way: 'adaptive: by gradients through defence/jpeg', options: {} },
+    { attack: 'attack/pgd', on: 'static', way: 'static: found without', options: {} },
+  ];
+  const audit = { results: [...results, ...results], notRun: [], versions: {} };
+  expect(render({ ...runOf(ROWS), audit })).toContain(
+    '- pgd: adaptive: by gradients through defence/jpeg.\n- pgd on static: static: found without.\n\n',
+  );
+  expect(render(runOf(ROWS))).not.toContain('adaptive');
+});
