@@ -41,10 +41,12 @@ export const auditJson = z
         name: z.string(),
         fingerprint: z.string(),
         samples: z.int().min(1),
-        falseRejections: share.describe('of clean samples that each detector may turn away'),
+        falseRejections: share.optional().describe('of clean samples that each detector may turn away'),
       })
       .optional()
-      .describe('the clean samples by which detectors were fitted, none of which is attacked'),
+      .describe(
+        'the samples by which detectors and universal attacks were fitted, none of which is attacked',
+      ),
     threatModel: z.strictObject({
       words: z.string(),
       goal: z.union([
@@ -94,6 +96,15 @@ export const auditJson = z
           .describe(
             'what was asked of the model that it was run on, which queries and gradients do not count',
           ),
+        fit: z
+          .strictObject({
+            samples: z.int().min(1),
+            queries: z.int().min(0),
+            gradients: z.int().min(0),
+            seconds: z.number().min(0),
+          })
+          .optional()
+          .describe('of a universal attack: what fitting it took, which the other numbers do not count'),
         seconds: z.number().min(0),
       }),
     ),

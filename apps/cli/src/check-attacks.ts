@@ -1,11 +1,4 @@
-import {
-  allows,
-  checkOptions,
-  type Evasion,
-  isGauntletError,
-  optionFacts,
-  type Schema,
-} from '@gauntlet/core';
+import { allows, checkOptions, type Attack, isGauntletError, optionFacts, type Schema } from '@gauntlet/core';
 import { attack as attackSchema, fieldsOf, type ThreatModel } from './config.js';
 import { type Path, pathOf, problem, unknownName, wrongValue } from './config-problems.js';
 import type { Plugins } from './plugins.js';
@@ -76,7 +69,7 @@ export async function told<T extends object>(call: () => Promise<T>): Promise<T 
 }
 
 /** Why an attack cannot be run under a threat model. */
-function misfits({ access, norms }: Evasion, path: Path, name: string, threat: ThreatModel): string[] {
+function misfits({ access, norms }: Attack, path: Path, name: string, threat: ThreatModel): string[] {
   const remedy = `Say with ${pathOf(path)}.threatModels to which threat models it belongs.`;
   const misfit = (found: string, expected: string) =>
     problem(path, `${found} of threatModels.${name}`, expected, remedy);

@@ -1,7 +1,8 @@
 import fgsm from '@gauntlet/attack-fgsm';
 import hopSkipJump from '@gauntlet/attack-hop-skip-jump';
 import pgd from '@gauntlet/attack-pgd';
-import { defineAttack, type Evasion, type Plan, type Step } from '@gauntlet/core';
+import uap from '@gauntlet/attack-uap';
+import { type Attack, defineAttack, type Plan, type Step } from '@gauntlet/core';
 import { z } from 'zod';
 import { estimate, fit, fitAll, withExtent } from './estimate.js';
 
@@ -25,7 +26,7 @@ const plan = (
   ...{ restarts: 1, batchSize: 10, seed: 0 },
   ...more,
 });
-const step = (attack: Evasion, options: object = {}): Step => {
+const step = (attack: Attack, options: object = {}): Step => {
   const { value } = attack.options['~standard'].validate(options) as { value: Step['options'] };
   return { attack, options: value };
 };
@@ -50,6 +51,18 @@ describe('estimate', () => {
       plan([1]),
       step(fgsm),
       { runs: 1, gradients: 100, queries: 200, seconds: 100 },
+    ],
+    [
+      'a universal attack, fitted for each radius on other samples, without restarts',
+      plan([0, 1, 2], { fit: { name: 'd', fingerprint: '', samples: 10 }, restarts: 3 }),
+      step(uap, { epochs: 7 }),
+      { runs: 2, gradients: 140, queries: 340, seconds: 170 },
+    ],
+    [
+      'one that draws how it is applied, as often as queries allow',
+      plan([1], { fit: { name: 'd', fingerprint: '', samples: 10 } }, 3),
+      { ...step(uap), attack: { ...uap, random: true } },
+      { runs: 1, gradients: 200, queries: 500 },
     ],
     [
       'every radius, and not that of zero',

@@ -1,4 +1,4 @@
-import { type Assembled, runOf, type Step, unexpected } from '@gauntlet/core';
+import { type Assembled, DRAWS, type Plan, runOf, type Step, unexpected } from '@gauntlet/core';
 
 /** The most that an attack of a plan can ask and take. */
 export interface Estimate {
@@ -17,24 +17,45 @@ export const estimate = (
   paces: readonly number[],
 ): readonly Estimate[] =>
   steps.map((step, i) => {
-    const { threatModel, restarts, data } = plan;
-    const radii = step.attack.finds === 'smallest' ? 1 : threatModel.epsilons.filter((e) => e > 0).length;
-    const cost = step.attack.cost?.(step.options as never);
-    const most = threatModel.queries ?? Infinity;
-    // One point of each run is the engine's own: the final check.
-    const bounded = (perRun: number) => {
-      const points = Math.min(restarts * perRun, most);
-      return points === Infinity ? null : data.samples * radii * points;
-    };
-    const queries = bounded(cost === undefined ? Infinity : cost.queries + 1);
-    return {
-      attack: nameOf(step),
-      runs: radii * restarts,
-      gradients: step.attack.access === 'gradients' ? bounded(cost?.gradients ?? Infinity) : 0,
-      queries,
-      seconds: queries === null ? null : queries * paces[i]!,
-    };
+    const radii =
+      step.attack.finds === 'smallest' ? 1 : plan.threatModel.epsilons.filter((e) => e > 0).length;
+    const { attack } = step;
+    const asked = attack.kind === 'universal' ? byUniversal : byEvasion;
+    const { queries, ...rest } = asked(plan, radii, step);
+    return { attack: nameOf(step), ...rest, queries, seconds: queries === null ? null : queries * paces[i]! };
   });
+
+type Asked = Pick<Estimate, 'runs' | 'gradients' | 'queries'>;
+
+function byEvasion({ threatModel, restarts, data }: Plan, radii: number, { attack, options }: Step): Asked {
+  const cost = attack.cost?.(options as never);
+  const most = threatModel.queries ?? Infinity;
+  // One point of each run is the engine's own: the final check.
+  const bounded = (perRun: number) => {
+    const points = Math.min(restarts * perRun, most);
+    return points === Infinity ? null : data.samples * radii * points;
+  };
+  return {
+    runs: radii * restarts,
+    gradients: attack.access === 'gradients' ? bounded(cost?.gradients ?? Infinity) : 0,
+    queries: bounded(cost === undefined ? Infinity : cost.queries + 1),
+  };
+}
+
+/** It is fitted once for each radius, on other samples, and draws without restarts. */
+function byUniversal({ threatModel, data, fit }: Plan, radii: number, { attack, options }: Step): Asked {
+  const cost = attack.cost?.(options as never);
+  const draws = Math.min(
+    'random' in attack && attack.random === true ? DRAWS : 1,
+    threatModel.queries ?? Infinity,
+  );
+  if (cost === undefined || fit === undefined) return { runs: radii, gradients: null, queries: null };
+  return {
+    runs: radii,
+    gradients: radii * fit.samples * cost.gradients,
+    queries: radii * (fit.samples * cost.queries + data.samples * draws),
+  };
+}
 
 const nameOf = ({ attack, on }: Step) =>
   runOf({ attack: attack.id, ...(on !== undefined && { surrogate: on }) });

@@ -3,6 +3,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Adapter,
+  type Attack,
   type CertificateMetric,
   type Certifier,
   type DatasetSource,
@@ -30,7 +31,9 @@ import {
 export interface Plugins {
   readonly installed: readonly Installed[];
   /** The attack of a short name (`pgd`) or of a package; `at` says in messages where it was named. */
-  attack(name: string, at?: string): Promise<Evasion>;
+  attack(name: string, at?: string): Promise<Attack>;
+  /** The same, but none that is universal: one that can craft training data. */
+  evasion(name: string): Promise<Evasion>;
   /** The metric of a short name (`security-curve`) or of a package. */
   metric(name: string): Promise<Metric | CertificateMetric>;
   /** The defence or detector of a short name (`jpeg`) or of a package. */
@@ -106,7 +109,9 @@ export function createPlugins(cwd: string): Plugins {
     throw unexpected({
       found: `${plugin.id}, which is of the kind ${plugin.kind}`,
       at,
-      expected: families[0] === 'attack' ? 'an attack' : `a plugin of the kind ${kinds.join(', ')}`,
+      expected: kinds.some((kind) => kind === 'universal')
+        ? 'an attack'
+        : `a plugin of the kind ${kinds.join(', ')}`,
       remedy: `Name one of ${list(candidates.map(({ short }) => short))}.`,
     });
   }
@@ -114,7 +119,8 @@ export function createPlugins(cwd: string): Plugins {
   return {
     installed,
     load,
-    attack: (name, at) => named(['attack'], ['evasion'], name, at),
+    attack: (name, at) => named(['attack'], ['evasion', 'universal'], name, at),
+    evasion: (name) => named(['attack'], ['evasion'], name),
     metric: (name) => named(['metric'], ['metric', 'certificate-metric'], name),
     defence: (name, at) => named(['defence', 'detector'], ['preprocessor', 'wrapper', 'detector'], name, at),
     certifier: (name) => named(['certifier'], ['certifier'], name),

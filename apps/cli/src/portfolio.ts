@@ -11,9 +11,12 @@ import {
 } from '@gauntlet/core';
 import type { AuditRequest } from './request.js';
 
+/** An attack, as far as it decides what it can be run on. */
+type Candidate = Pick<Evasion, 'id' | 'access' | 'reads' | 'norms' | 'finds' | 'byDefault'>;
+
 /** An attack, and what it is run on where that is not the system under test. */
 export interface Choice {
-  readonly attack: Evasion;
+  readonly attack: Candidate;
   readonly on?: string;
 }
 
@@ -46,7 +49,7 @@ type Asked = Pick<AuditRequest, 'norm' | 'attacks' | 'access' | 'static'>;
  * @param notices what is known of the model's gradients, for messages.
  */
 export function portfolio(
-  installed: readonly Evasion[],
+  installed: readonly Candidate[],
   asked: Asked,
   systems: Systems,
   notices: readonly string[],
@@ -55,14 +58,14 @@ export function portfolio(
   const named = asked.attacks !== null;
   const candidates = inNorm(installed, asked);
   const usual = named ? candidates : candidates.filter(({ byDefault }) => byDefault !== false);
-  const can = (attack: Evasion) => runsOn(attack, model) && allows(asked.access, knowing(attack));
+  const can = (attack: Candidate) => runsOn(attack, model) && allows(asked.access, knowing(attack));
   const able = candidates.filter(can);
   const crafters = usual.filter(({ finds }) => finds === 'within-budget');
-  const on = (name: string, some: readonly Evasion[]) =>
+  const on = (name: string, some: readonly Candidate[]) =>
     some.filter((attack) => runsOn(attack, systemOf(systems, name))).map((attack) => ({ attack, on: name }));
 
   const others = Object.keys(surrogates).flatMap((name) => on(name, crafters));
-  const elsewhere = (attack: Evasion) => others.some((other) => other.attack === attack);
+  const elsewhere = (attack: Candidate) => others.some((other) => other.attack === attack);
   const refused = named ? candidates.filter((attack) => !can(attack) && !elsewhere(attack)) : [];
   if (refused.length > 0) throw cannot(refused, { able, asked, systems, notices });
 
@@ -95,7 +98,7 @@ const systemOf = (
   name: string,
 ): Model<Access> => ({ ...surrogates, [STATIC]: undefended, [UNDEFENDED]: undefended, [OPEN]: open })[name]!;
 
-function inNorm(installed: readonly Evasion[], { norm, attacks }: Asked): readonly Evasion[] {
+function inNorm(installed: readonly Candidate[], { norm, attacks }: Asked): readonly Candidate[] {
   if (attacks !== null) return installed;
   const candidates = installed.filter(({ norms }) => norms.includes(norm));
   if (candidates.length > 0) return candidates;
@@ -110,10 +113,10 @@ function inNorm(installed: readonly Evasion[], { norm, attacks }: Asked): readon
 interface Why {
   readonly asked: Asked;
   readonly systems: Systems;
-  readonly able: readonly Evasion[];
+  readonly able: readonly Candidate[];
 }
 
-function whyNot(attack: Evasion, { asked, systems, able }: Why): string {
+function whyNot(attack: Candidate, { asked, systems, able }: Why): string {
   const { access, norms } = attack;
   if (!norms.includes(asked.norm)) return `it does not work in ${asked.norm}`;
   if (able.includes(attack)) return 'it takes long: name it with --attack';
@@ -124,16 +127,16 @@ function whyNot(attack: Evasion, { asked, systems, able }: Why): string {
 }
 
 /** The access under which an attack may be run: who reads a model knows it. */
-const knowing = ({ access, reads }: Evasion): Access => (reads === undefined ? access : 'gradients');
+const knowing = ({ access, reads }: Candidate): Access => (reads === undefined ? access : 'gradients');
 
-const needOf = ({ access, reads }: Evasion) => reads ?? access;
+const needOf = ({ access, reads }: Candidate) => reads ?? access;
 
 /** Whether it is the defences that keep an attack from a model. */
-const blocks = ({ closed, undefended }: Systems, attack: Evasion) =>
+const blocks = ({ closed, undefended }: Systems, attack: Candidate) =>
   closed.length > 0 && undefended !== null && runsOn(attack, undefended);
 
 function cannot(
-  refused: readonly Evasion[],
+  refused: readonly Candidate[],
   { able, asked, systems, notices }: Why & { notices: readonly string[] },
 ) {
   const { model, closed } = systems;

@@ -93,7 +93,7 @@ async function attackOf(
       remedy: 'Pass a radius in the units of the samples, such as 8/255.',
     });
   }
-  if (crafts !== null) return plugins.attack(attack ?? crafts.use.replace(/^attack\//, ''));
+  if (crafts !== null) return plugins.evasion(attack ?? crafts.use.replace(/^attack\//, ''));
   if (epsilon === null && attack === null) return null;
   throw unexpected({
     found: epsilon === null ? `'${attack}'` : String(epsilon),

@@ -3,12 +3,12 @@ import {
   type Access,
   allows,
   assemble,
+  type Attack,
   type Assembled,
   type Certifier,
   checkSamples,
   type Dataset,
   type DatasetSource,
-  type Evasion,
   type Model,
   OPEN,
   ownProver,
@@ -85,6 +85,7 @@ export async function prepare(
     const stack = await openStack({
       asked: stackAsked,
       defences,
+      universal: candidates.some(({ kind }) => kind === 'universal'),
       settings,
       models: [model, ...members.map((one) => one.model)],
       members: members.map((one) => one.sha256),
@@ -108,6 +109,7 @@ export async function prepare(
         ...systems.surrogates,
       },
       dataset: stack.attacked,
+      ...(stack.apart && { fit: stack.apart }),
       attack: (id) => candidates.find((attack) => attack.id === id),
       provers,
     });
@@ -224,9 +226,9 @@ function noticesOf({ norm, epsilons, bounds: [lo, hi] }: AuditRequest): string[]
   return [`epsilon ${largest.text} is tiny beside the box [${lo}, ${hi}]: epsilon is in the units of x.`];
 }
 
-async function attacksOf({ attacks }: AuditRequest, plugins: Plugins): Promise<readonly Evasion[]> {
+async function attacksOf({ attacks }: AuditRequest, plugins: Plugins): Promise<readonly Attack[]> {
   if (attacks === null) return plugins.attacks();
-  const named: Evasion[] = [];
+  const named: Attack[] = [];
   for (const name of attacks) named.push(await plugins.attack(name));
   return [...new Set(named)];
 }

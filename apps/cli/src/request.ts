@@ -22,7 +22,7 @@ export interface StackRequest {
   readonly defences: readonly string[];
   /** Files of the other models of a defence that takes several. */
   readonly members: readonly string[];
-  /** Where clean samples for detectors come from; null: from those that are audited. */
+  /** Where samples for detectors and universal attacks come from; null: from those that are audited. */
   readonly fitData: string | null;
   /** How many of the audited samples are set apart for that; null: a fifth, 500 at most. */
   readonly heldOut: number | null;
@@ -113,7 +113,7 @@ export function parseRequest(model: string, raw: RawOptions): AuditRequest {
 function parseStack(raw: RawOptions): StackRequest {
   const { text, optional } = optionsOf(raw, 'audit');
   const defences = optional('defence', parseNames) ?? [];
-  const lone = ['members', 'static', 'fitData', 'heldOut', 'falseRejections'].find((name) => name in raw);
+  const lone = ['members', 'static', 'falseRejections'].find((name) => name in raw);
   if (defences.length === 0 && lone !== undefined) {
     throw unexpected({
       found: `${flagOf(lone)} without --defence`,

@@ -119,7 +119,7 @@ async function runAll(work: Work, terminal: Terminal): Promise<AuditJson> {
     now,
   });
   try {
-    const io = { signal, now, done: (key: string) => run.done.has(key) };
+    const io = { signal, now, done: (key: string) => run.done.has(key), artifacts: run.artifacts };
     // What cannot be certified says so at once, before hours of attacks.
     for (const part of [certify(assembled, io), apply(assembled, io)]) {
       for await (const shard of part) {

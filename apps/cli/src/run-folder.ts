@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   type Certified,
   type CertifiedShard,
+  type Io,
   type Plan,
   type Row,
   type Shard,
@@ -11,6 +12,7 @@ import {
 } from '@gauntlet/core';
 import { differences } from '@gauntlet/gate';
 import { arraysOf, bytesOf } from './arrays.js';
+import { artifactsIn } from './artifacts.js';
 import { atomically } from './atomically.js';
 import { lock } from './lock.js';
 
@@ -19,10 +21,12 @@ const AUDIT = 'audit.json';
 const OUTCOMES = 'outcomes.jsonl';
 const CERTIFICATES = 'certificates.jsonl';
 const ADVERSARIAL = 'adversarial.npz';
+/** The folder of what universal attacks fitted. */
+const ARTIFACTS = 'artifacts';
 /** What a run in progress needs besides: the numbers of `x` and `x_adv` so far, and a mark per finished shard. */
 const PARTS = { x: 'x.part', adversarial: 'x_adv.part', marks: 'shards.part' };
 const LOCK = 'run.lock';
-const OWN = [PLAN, AUDIT, OUTCOMES, CERTIFICATES, ADVERSARIAL, ...Object.values(PARTS)];
+const OWN = [PLAN, AUDIT, OUTCOMES, CERTIFICATES, ADVERSARIAL, ARTIFACTS, ...Object.values(PARTS)];
 
 /** The last thing written of a shard: how long the other files are when it is whole. */
 interface Mark {
@@ -42,6 +46,8 @@ export interface RunFolder {
   readonly done: ReadonlySet<string>;
   /** Whether all of the run was finished before. */
   readonly complete: boolean;
+  /** What universal attacks fitted. */
+  readonly artifacts: NonNullable<Io['artifacts']>;
   append(shard: Shard | CertifiedShard): Promise<void>;
   /** Publishes adversarial.npz and audit.json, each whole or not at all. */
   finish(audit: object): Promise<void>;
@@ -114,6 +120,7 @@ async function goOn(
     certificates,
     done,
     complete,
+    artifacts: artifactsIn(path(ARTIFACTS)),
     async append(shard) {
       if ('rows' in shard) {
         await appendFile(path(PARTS.x), bytesOf(shard.x.data));

@@ -29,13 +29,17 @@ export interface Stack {
   readonly layers: readonly Layer[];
   readonly planned: readonly PlannedDefence[];
   readonly fit: PlannedFit | null;
-  /** The samples that are attacked: without those that detectors were fitted by. */
+  /** The samples that are attacked. */
   readonly attacked: Dataset;
+  /** Those that detectors and universal attacks are fitted by instead, if any are. */
+  readonly apart: Dataset | null;
 }
 
 interface Parts {
   readonly asked: StackRequest;
   readonly defences: readonly (Preprocessor | Wrapper | Detector)[];
+  /** Whether an attack is to be fitted, too. */
+  readonly universal: boolean;
   /** Options that were set, by id. */
   readonly settings: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   readonly models: Models;
@@ -51,7 +55,7 @@ interface Parts {
 /** Samples that are looked at together. */
 const READ = 64;
 
-/** Checks a stack, and fits the thresholds of its detectors on clean samples that are not attacked. */
+/** Checks a stack, sets samples apart where anything is fitted, and fits the thresholds of its detectors on them. */
 export async function openStack(parts: Parts): Promise<Stack> {
   const { asked, defences, settings, models, members, dataset, box, seed } = parts;
   const unfitted = await Promise.all(
@@ -62,18 +66,19 @@ export async function openStack(parts: Parts): Promise<Stack> {
     }),
   );
   defend(models, unfitted);
-  const fits = defences.some(({ kind }) => kind === 'detector');
+  const guarded = defences.some(({ kind }) => kind === 'detector');
+  const fits = guarded || parts.universal;
   if (!fits) mustNotFit(asked);
-  const { attacked, clean } = fits ? await cleanSamples(parts) : { attacked: dataset, clean: null };
+  const { attacked, apart } = fits ? await cleanSamples(parts) : { attacked: dataset, apart: null };
   const share = asked.falseRejections;
-  if (clean !== null) {
-    await checkShapes(models[0], clean);
-    await checkValues(models[0], clean, { samples: clean.samples, batchSize: READ, box });
+  if (apart !== null) {
+    await checkShapes(models[0], apart);
+    await checkValues(models[0], apart, { samples: apart.samples, batchSize: READ, box });
   }
   const layers =
-    clean === null
+    apart === null
       ? unfitted
-      : await fitThresholds(models, unfitted, clean, { share, seed, batchSize: READ });
+      : await fitThresholds(models, unfitted, apart, { share, seed, batchSize: READ });
   const planned = layers.map((layer): PlannedDefence => {
     const { id, kind, backward } = layer.defence;
     const several = layer.defence.kind === 'wrapper' && layer.defence.models === 'several';
@@ -87,13 +92,13 @@ export async function openStack(parts: Parts): Promise<Stack> {
       ...(several && { members }),
     };
   });
-  const fit = clean && {
-    name: clean.name,
-    fingerprint: clean.fingerprint,
-    samples: clean.samples,
-    falseRejections: share,
+  const fit = apart && {
+    name: apart.name,
+    fingerprint: apart.fingerprint,
+    samples: apart.samples,
+    ...(guarded && { falseRejections: share }),
   };
-  return { models, layers, planned, fit, attacked };
+  return { models, layers, planned, fit, attacked, apart };
 }
 
 /** The defended model, and what else attacks on it may be run on. */
@@ -122,19 +127,18 @@ async function cleanSamples({
   dataset,
   seed,
   openData,
-}: Parts): Promise<{ readonly attacked: Dataset; readonly clean: Dataset }> {
+}: Parts): Promise<{ readonly attacked: Dataset; readonly apart: Dataset }> {
   if (asked.fitData === null) {
     const count = asked.heldOut ?? Math.min(500, Math.floor(dataset.samples / 5));
-    const { attacked, apart } = await setApart(dataset, count, seed);
-    return { attacked, clean: apart };
+    return setApart(dataset, count, seed);
   }
-  const clean = await openData(asked.fitData);
-  if (asked.heldOut === null && clean.fingerprint !== dataset.fingerprint)
-    return { attacked: dataset, clean };
+  const apart = await openData(asked.fitData);
+  if (asked.heldOut === null && apart.fingerprint !== dataset.fingerprint)
+    return { attacked: dataset, apart };
   throw unexpected({
     found: asked.heldOut === null ? 'the data that is attacked' : '--held-out beside --fit-data',
     at: asked.fitData,
-    expected: 'other samples, by which detectors are fitted',
+    expected: 'other samples to fit on',
     remedy: 'Leave --fit-data out to set samples apart, or name other data.',
   });
 }
@@ -145,7 +149,7 @@ function mustNotFit({ fitData, heldOut }: StackRequest): void {
   throw unexpected({
     found: fitData === null ? '--held-out' : '--fit-data',
     at: 'the command line',
-    expected: 'a detector among the defences',
-    remedy: 'Name one with --defence, or leave it out.',
+    expected: 'a detector among the defences, or a universal attack',
+    remedy: 'Name one with --defence or --attack, or leave it out.',
   });
 }

@@ -43,7 +43,7 @@ export function summarise(
     seed: plan.seed,
     clean: {
       accuracy: share((row) => row.clean === row.label),
-      ...(fit && { rejected: share((row) => row.rejected === true) }),
+      ...(fit?.falseRejections !== undefined && { rejected: share((row) => row.rejected === true) }),
     },
     ...(defences.length > 0 && { defences: defences.map(told) }),
     ...(fit && { fit }),
@@ -62,6 +62,7 @@ export function summarise(
         );
         const way = describeWay({ access: attack.access, on }, defences);
         const { robustAccuracy, interval, successRate, distance, ...spent } = metric.over(own);
+        const fitted = own.find((row) => row.fit)?.fit;
         return {
           attack: attack.id,
           ...(on !== undefined && { on }),
@@ -76,6 +77,7 @@ export function summarise(
           queries: spent.queries,
           gradients: spent.gradients,
           ...(on !== undefined && { crafting: craftingOf(own) }),
+          ...(fitted && { fit: fitted }),
           seconds: spent.seconds,
         };
       }),

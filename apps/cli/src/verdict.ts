@@ -85,6 +85,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     }),
     '',
     ...certifiedLines(certified, rest.slice(rest.length - proven.length)),
+    ...fittedLines(audit),
     ...notRunLines(audit),
     ...measuredLines(audit),
     ...wrap(
@@ -100,7 +101,7 @@ function defenceLines({ defences = [], fit, clean }: AuditJson): string[] {
   const all = defences.map(({ defence, options }) =>
     [defence, ...Object.entries(options).map(([name, value]) => `${name}=${String(value)}`)].join(' '),
   );
-  const detectors = fit === undefined ? '' : ` ${fitWords(fit, clean.rejected ?? 0)}`;
+  const detectors = fit?.falseRejections === undefined ? '' : ` ${fitWords(fit, clean.rejected ?? 0)}`;
   return wrap(`Defended by ${all.join(', ')}.${detectors}`);
 }
 
@@ -108,8 +109,22 @@ const fitWords = (
   { samples, name, falseRejections }: NonNullable<AuditJson['fit']>,
   rejected: number,
 ): string =>
-  `Each detector may turn ${percent(falseRejections)} of clean samples away, by ${samples} of ${name} that are not ` +
+  `Each detector may turn ${percent(falseRejections ?? null)} of clean samples away, by ${samples} of ${name} that are not ` +
   `attacked; of those that are, ${percent(rejected)} are turned away clean.`;
+
+/** What each universal attack was fitted on, and what that took. */
+function fittedLines({ results, fit }: AuditJson): string[] {
+  const lines = results.flatMap((result) => {
+    if (result.fit === undefined) return [];
+    const { samples, queries, seconds: time } = result.fit;
+    const name = [nameOf(result.attack), ...(result.on === undefined ? [] : ['on', result.on])].join(' ');
+    const asked = `${queries.toLocaleString('en')} queries, ${seconds(time)}`;
+    return wrap(
+      `${name} ${short(result.epsilon)}: fitted on ${counted(samples, 'sample')} of ${fit!.name} that are not attacked (${asked}).`,
+    );
+  });
+  return lines.length === 0 ? [] : [...lines, ''];
+}
 
 /** How the attacks of some lines were run, where that needs saying. */
 const headingOf = ({ way }: AuditJson['results'][number], apart: boolean): string[] =>

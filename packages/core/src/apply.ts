@@ -1,11 +1,15 @@
-import { distance, NORMS, row, rowSize, stream, take, type Tensor, within } from '@gauntlet/tensor';
+import { distance, NORMS, row, rowSize, take, type Tensor, within } from '@gauntlet/tensor';
+import { tryArtifact } from './artifact.js';
 import { type Clean, cleanAnswers } from './clean.js';
 import type { Batch } from './dataset.js';
 import { type Evaded, evade } from './evade.js';
-import type { Goal } from './goal.js';
+import { type Goal, goalsFor } from './goal.js';
+import { type Kept, keptOf } from './keep.js';
 import type { Assembled, Plan, Step } from './plan.js';
 import { type Row, runOf, type Verdict } from './row.js';
 import type { Pool } from './starts.js';
+import type { Tensors } from './training.js';
+import type { Universal } from './universal.js';
 import { DRAWS } from './watch.js';
 import { STATIC } from './way.js';
 
@@ -28,6 +32,11 @@ export interface Io {
   readonly now: () => number;
   /** Whether a shard was finished by an earlier run. */
   readonly done?: (key: string) => boolean;
+  /** Keeps what universal attacks fit, so that a run that goes on has the same. */
+  readonly artifacts?: {
+    load(key: string): Promise<Kept | null>;
+    save(key: string, kept: Kept): Promise<void>;
+  };
 }
 
 /** How many shards a plan has. */
@@ -48,6 +57,9 @@ const workOf = ({ threatModel: { epsilons } }: Plan, steps: readonly Step[]): Wo
       : epsilons.map((epsilon) => ({ step, epsilons: [epsilon], name: `${nameOf(step)} ${epsilon}` })),
   );
 
+const isUniversal = (step: Step): step is Step & { readonly attack: Universal } =>
+  step.attack.kind === 'universal';
+
 const nameOf = ({ attack, on }: Step) =>
   runOf({ attack: attack.id, ...(on !== undefined && { surrogate: on }) });
 
@@ -56,8 +68,12 @@ export async function* apply(assembled: Assembled, io: Io): AsyncGenerator<Shard
   const { plan, model, dataset, steps } = assembled;
   const work = workOf(plan, steps);
   // The same for every batch, so that no row depends on how the samples are cut into batches.
-  let known: Promise<Pool> | undefined;
-  const pool = () => (known ??= poolOf(assembled));
+  const pool = once(() => poolOf(assembled));
+  const kept = new Map(
+    work.flatMap(({ name, step, epsilons: [epsilon = 0] }) =>
+      isUniversal(step) ? [[name, once(() => keptOf(assembled, io, { name, step, epsilon }))] as const] : [],
+    ),
+  );
   for (let from = 0; from < plan.data.samples; from += plan.batchSize) {
     const open = work
       .map((one) => ({ ...one, key: `${one.name} ${from}` }))
@@ -68,9 +84,15 @@ export async function* apply(assembled: Assembled, io: Io): AsyncGenerator<Shard
     const goal = goalsFor(plan, model.classes, batch, clean.scores);
     for (const one of open) {
       io.signal.throwIfAborted();
-      yield await runShard(assembled, io, { ...one, batch, clean, goal, pool });
+      yield await runShard(assembled, io, { ...one, batch, clean, goal, pool, kept: kept.get(one.name) });
     }
   }
+}
+
+/** The answer of the first call, for all calls. */
+function once<T>(compute: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => (known ??= compute());
 }
 
 /** As many samples serve as starts for attacks that walk back from one. */
@@ -82,68 +104,61 @@ async function poolOf(assembled: Assembled): Promise<Pool> {
   return { x: batch.x, labels: (await cleanAnswers(model, batch, plan.seed)).labels };
 }
 
-/** The class that each sample shall leave, or arrive at. */
-function goalsFor(
-  { threatModel, seed }: Plan,
-  classes: number,
-  { ids, y }: Batch,
-  scores: Tensor | null,
-): Goal {
-  const { goal, confidence } = threatModel;
-  if (goal.kind === 'untargeted') return { kind: 'untargeted', classes: y, confidence };
-  const target = (label: number, i: number): number => {
-    if (typeof goal.target === 'number') return goal.target;
-    if (goal.target === 'next') return (label + 1) % classes;
-    if (goal.target === 'random') {
-      return (label + 1 + stream(seed, ids[i]!, 'target').integer(classes - 1)) % classes;
-    }
-    const own = row(scores!, i);
-    return own.indexOf(own.reduce((least, value) => Math.min(least, value), Infinity));
-  };
-  return { kind: 'targeted', classes: y.map(target), confidence };
-}
-
 interface ShardTask extends Work {
   readonly key: string;
   readonly batch: Batch;
   readonly clean: Clean;
   readonly goal: Goal;
   readonly pool: () => Promise<Pool>;
+  /** What the attack has fitted, where it is universal. */
+  readonly kept: (() => Promise<Kept>) | undefined;
+}
+
+/** Runs the attack of a shard on those of its samples that are tried. */
+async function attacked(
+  assembled: Assembled,
+  io: Io,
+  task: ShardTask & { readonly tried: readonly number[]; readonly artifact: Tensors },
+): Promise<Evaded> {
+  const { plan, model, surrogates } = assembled;
+  const { step, batch, goal, epsilons, tried, artifact, pool } = task;
+  const some = <T>(all: ArrayLike<T>) => tried.map((i) => all[i]!);
+  const common = {
+    ...plan.threatModel,
+    ...step,
+    model,
+    x: take(batch.x, tried),
+    ids: some(batch.ids),
+    goal: { ...goal, classes: Int32Array.from(some(goal.classes)) },
+    clean: Int32Array.from(some(task.clean.labels)),
+    epsilon: step.attack.finds === 'smallest' ? Infinity : epsilons[0]!,
+    seed: plan.seed,
+    signal: io.signal,
+  };
+  const { attack } = step;
+  if (attack.kind === 'universal') return tryArtifact({ ...common, attack, artifact });
+  const surrogate = step.on && surrogates?.[step.on];
+  const apart = surrogate && { surrogate, static: step.on === STATIC };
+  return evade({ ...common, attack, ...apart, pool, restarts: plan.restarts });
 }
 
 async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<Shard> {
-  const { plan, model, surrogates } = assembled;
-  const surrogate = task.step.on && surrogates?.[task.step.on];
+  const { plan, model } = assembled;
   const clean = task.clean.labels;
-  const { batch, goal, step, epsilons, key, pool } = task;
+  const { batch, goal, step, epsilons, key } = task;
   const { ids, x, y } = batch;
-  const started = io.now();
   const unattacked = Array.from(y, (label, i): Verdict => {
     if (goal.kind === 'targeted' && label === goal.classes[i]) return 'exempt';
     return clean[i] === label ? 'held' : 'misclassified';
   });
   const tried = unattacked.flatMap((verdict, i) => (verdict === 'held' ? [i] : []));
-  const some = <T>(all: ArrayLike<T>) => tried.map((i) => all[i]!);
-
-  const result =
-    tried.length === 0
-      ? null
-      : await evade({
-          ...plan.threatModel,
-          ...step,
-          model,
-          ...(surrogate && { surrogate, static: task.step.on === STATIC }),
-          x: take(x, tried),
-          ids: some(ids),
-          goal: { ...goal, classes: Int32Array.from(some(goal.classes)) },
-          clean: Int32Array.from(some(clean)),
-          epsilon: step.attack.finds === 'smallest' ? Infinity : epsilons[0]!,
-          pool,
-          restarts: plan.restarts,
-          seed: plan.seed,
-          signal: io.signal,
-        });
+  // At epsilon 0, and where nothing is tried, nothing need be fitted.
+  const fitted = tried.length > 0 && epsilons[0]! > 0 ? await task.kept?.() : undefined;
+  const started = io.now();
+  const run = { ...task, tried, artifact: fitted?.artifact ?? {} };
+  const result = tried.length === 0 ? null : await attacked(assembled, io, run);
   const seconds = (io.now() - started) / Math.max(1, tried.length);
+  const draws = isUniversal(step) && step.attack.random === true;
   const place = new Map(tried.map((i, k) => [i, k]));
 
   /** What the one result says about sample `i` at `epsilon`. */
@@ -167,7 +182,9 @@ async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<
         seconds: k === undefined ? 0 : seconds,
         ...(k !== undefined && result!.crafting && { crafting: countsOf(result!.crafting, k) }),
         ...(failure !== undefined && { failure }),
-        ...(k !== undefined && model.draw && { votes: votesOf(result!, k, broken) }),
+        ...(k !== undefined && fitted && { fit: fitted.cost }),
+        ...(k !== undefined &&
+          (draws || model.draw) && { votes: votesOf(result!, k, isUniversal(step) || broken) }),
         ...(task.clean.rejected !== null && { rejected: task.clean.rejected[i]! }),
       } as const,
     };
@@ -206,9 +223,10 @@ const countsOf = ({ queries, gradients }: NonNullable<Evaded['crafting']>, k: nu
   gradients: gradients[k]!,
 });
 
-const votesOf = ({ votes }: Evaded, k: number, broken: boolean) => ({
-  reached: broken ? votes.reached[k]! : 0,
-  of: broken ? DRAWS : 0,
+/** The votes on a point that counts, and how many draws were made in all. */
+const votesOf = ({ votes }: Evaded, k: number, counts: boolean) => ({
+  reached: counts ? votes.reached[k]! : 0,
+  of: counts ? Math.min(DRAWS, votes.draws[k]!) : 0,
   spent: votes.draws[k]!,
 });
 

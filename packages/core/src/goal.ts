@@ -1,4 +1,6 @@
-import { row, rows, type Tensor } from '@gauntlet/tensor';
+import { row, rows, stream, type Tensor } from '@gauntlet/tensor';
+import type { Batch } from './dataset.js';
+import type { Plan } from './plan.js';
 
 const { abs, max } = Math;
 
@@ -35,3 +37,24 @@ export function reachedByScores(goal: Goal, scores: Tensor, of: readonly number[
 /** Which labels reach the goal; label `i` belongs to sample `of[i]`. */
 export const reachedByLabels = (goal: Goal, labels: Int32Array, of: readonly number[]): boolean[] =>
   Array.from(labels, (label, i) => (label === goal.classes[of[i]!]) === (goal.kind === 'targeted'));
+
+/** The class that each sample shall leave, or arrive at. */
+export function goalsFor(
+  { threatModel, seed }: Plan,
+  classes: number,
+  { ids, y }: Batch,
+  scores: Tensor | null,
+): Goal {
+  const { goal, confidence } = threatModel;
+  if (goal.kind === 'untargeted') return { kind: 'untargeted', classes: y, confidence };
+  const target = (label: number, i: number): number => {
+    if (typeof goal.target === 'number') return goal.target;
+    if (goal.target === 'next') return (label + 1) % classes;
+    if (goal.target === 'random') {
+      return (label + 1 + stream(seed, ids[i]!, 'target').integer(classes - 1)) % classes;
+    }
+    const own = row(scores!, i);
+    return own.indexOf(own.reduce((least, value) => Math.min(least, value), Infinity));
+  };
+  return { kind: 'targeted', classes: y.map(target), confidence };
+}

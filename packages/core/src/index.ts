@@ -11,6 +11,7 @@ export {
 } from './adapter.js';
 export { apply, type Io, type Shard, shardCount } from './apply.js';
 export { type Cost, defineAttack, type Evasion, type EvasionJob, type Finds, runsOn } from './attack.js';
+export { type FitSamples, fitArtifact, type Fitted, tryArtifact } from './artifact.js';
 export { type Binder, type Token, token, type Values } from './binder.js';
 export {
   certifiedShardCount,
@@ -52,6 +53,7 @@ export { type ErrorCode, GauntletError, isGauntletError, unexpected } from './er
 export { type Evaded, evade, evadeIn, type EvasionTask, maximise, type SpaceTask } from './evade.js';
 export { fitThresholds, thresholdFor } from './fit.js';
 export { type Goal, reachedByScores } from './goal.js';
+export type { Kept } from './keep.js';
 export { checkLoss, type Loss, lossAt, type Term } from './loss.js';
 export { type CertificateMetric, defineCertificateMetric, defineMetric, type Metric } from './metric.js';
 export {
@@ -112,6 +114,16 @@ export {
   type TrainingBatch,
   type TrainingJob,
 } from './training.js';
+export {
+  type ApplyJob,
+  type Attack,
+  defineUniversal,
+  type FitBatch,
+  type FitData,
+  type FitJob,
+  type Universal,
+} from './universal.js';
+export { DRAWS } from './watch.js';
 export {
   describeBackward,
   describeWay,

@@ -6,6 +6,7 @@ import { GauntletError, isGauntletError, unexpected } from './errors.js';
 import { type Access, allows, type Model } from './model.js';
 import { parseOptions } from './schema.js';
 import type { ThreatModel } from './threat.js';
+import type { Attack } from './universal.js';
 import { isPart, OPEN, STATIC, type PlannedDefence } from './way.js';
 
 /** What to run, as printable data: two equal plans on the same files give the same rows. */
@@ -15,7 +16,7 @@ export interface Plan {
   readonly threatModel: ThreatModel;
   /** What stands before the model, by id, with the options that differ from their defaults: the first sees inputs first. */
   readonly defences?: readonly PlannedDefence[];
-  /** The clean samples by which the thresholds of detectors were fitted: none of those that are attacked. */
+  /** The samples by which the thresholds of detectors and universal attacks are fitted: none of those that are attacked. */
   readonly fit?: PlannedFit;
   /** Other models, that attacks may be run on instead. */
   readonly surrogates?: readonly { readonly name: string; readonly sha256: string }[];
@@ -28,13 +29,13 @@ export interface Plan {
   readonly seed: number;
 }
 
-/** What thresholds are fitted by. */
+/** What thresholds and universal attacks are fitted by. */
 export interface PlannedFit {
   readonly name: string;
   readonly fingerprint: string;
   readonly samples: number;
-  /** The share of clean samples that each detector may turn away. */
-  readonly falseRejections: number;
+  /** The share of clean samples that each detector may turn away, where there is one. */
+  readonly falseRejections?: number;
 }
 
 /** An attack of a plan. */
@@ -53,6 +54,8 @@ export interface Assembled {
   /** What attacks may be run on instead, by name: parts of the system, and other models. */
   readonly surrogates?: Readonly<Record<string, Model<Access>>>;
   readonly dataset: Dataset;
+  /** What universal attacks are fitted on: none of these samples is attacked. */
+  readonly fit?: Dataset;
   readonly steps: readonly Step[];
   /** What proves things about the system under test. */
   readonly provers?: readonly Prover[];
@@ -60,7 +63,7 @@ export interface Assembled {
 
 /** One attack of a plan, with all its options. */
 export interface Step {
-  readonly attack: Evasion;
+  readonly attack: Attack;
   readonly options: Readonly<Record<string, unknown>>;
   readonly on?: string;
 }
@@ -73,8 +76,8 @@ export interface Step {
  */
 export async function assemble(
   plan: Plan,
-  parts: Pick<Assembled, 'model' | 'dataset' | 'surrogates' | 'provers'> & {
-    attack: (id: string) => Evasion | undefined;
+  parts: Pick<Assembled, 'model' | 'dataset' | 'fit' | 'surrogates' | 'provers'> & {
+    attack: (id: string) => Attack | undefined;
   },
 ): Promise<Assembled> {
   const { model, dataset, surrogates = {}, provers = [] } = parts;
@@ -84,6 +87,7 @@ export async function assemble(
     mustWork(attack, plan.threatModel);
     if (on === undefined || isPart(on)) mustBeAllowed(attack, plan.threatModel);
     mustOffer(on === undefined ? model : surrogateFor(attack, on, surrogates), attack);
+    if (attack.kind === 'universal') await checkFit(attack, parts);
     const all = (await parseOptions(attack.options, options, use)) as Step['options'];
     return { attack, options: all, ...(on && { on }) };
   });
@@ -104,7 +108,18 @@ export async function assemble(
   if (problems.length > 1) {
     throw new GauntletError('input', problems.map((problem) => (problem as Error).message).join('\n'));
   }
-  return { plan, model, surrogates, dataset, steps: await Promise.all(steps), provers };
+  const fit = parts.fit && { fit: parts.fit };
+  return { plan, model, surrogates, dataset, ...fit, steps: await Promise.all(steps), provers };
+}
+
+async function checkFit({ id }: Attack, { model, fit }: Pick<Assembled, 'model' | 'fit'>): Promise<void> {
+  if (fit !== undefined) return checkShapes(model, fit);
+  throw unexpected({
+    found: 'no samples to fit on',
+    at: id,
+    expected: 'some that are not attacked',
+    remedy: 'Set samples apart, or pass others.',
+  });
 }
 
 const notInstalled = (id: string) =>
@@ -115,7 +130,7 @@ const notInstalled = (id: string) =>
     remedy: 'Install its package.',
   });
 
-function mustWork({ id, norms }: Pick<Evasion, 'id' | 'norms'>, { norm }: ThreatModel): void {
+function mustWork({ id, norms }: Pick<Attack, 'id' | 'norms'>, { norm }: ThreatModel): void {
   if (norms.includes(norm)) return;
   throw unexpected({
     found: `norm ${norm}`,
@@ -125,7 +140,10 @@ function mustWork({ id, norms }: Pick<Evasion, 'id' | 'norms'>, { norm }: Threat
   });
 }
 
-function mustBeAllowed({ id, access, reads }: Evasion, threat: ThreatModel): void {
+/** What an attack asks for. */
+type Needs = Pick<Evasion, 'id' | 'access' | 'reads'>;
+
+function mustBeAllowed({ id, access, reads }: Needs, threat: ThreatModel): void {
   if (allows(threat.access, reads === undefined ? access : 'gradients')) return;
   throw unexpected({
     found: reads === undefined ? `attack that needs ${access}` : `attack that reads the model's ${reads}`,
@@ -135,7 +153,7 @@ function mustBeAllowed({ id, access, reads }: Evasion, threat: ThreatModel): voi
   });
 }
 
-function mustOffer(model: Model<Access>, attack: Evasion): void {
+function mustOffer(model: Model<Access>, attack: Needs): void {
   if (runsOn(attack, model)) return;
   const { id, access, reads } = attack;
   const lacks = allows(model.access, access) ? reads : access;
@@ -150,7 +168,7 @@ function mustOffer(model: Model<Access>, attack: Evasion): void {
 
 /** The model that an attack is run on instead of the system under test. */
 function surrogateFor(
-  { id, finds }: Evasion,
+  { id, finds }: Attack,
   on: string,
   surrogates: NonNullable<Assembled['surrogates']>,
 ): Model<Access> {

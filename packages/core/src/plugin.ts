@@ -1,11 +1,11 @@
 import { unexpected } from './errors.js';
 import type { Adapter } from './adapter.js';
 import type { DatasetSource } from './dataset.js';
-import type { Evasion } from './attack.js';
 import type { CertificateMetric, Metric } from './metric.js';
 import type { Certifier, Detector, Preprocessor, Wrapper } from './defence.js';
 import type { Poisoning } from './poisoning.js';
 import type { Training } from './training.js';
+import type { Attack } from './universal.js';
 
 /** The version of the contracts in this package, and the brand by which a plugin is recognised. */
 export const API = 'gauntlet/1';
@@ -20,7 +20,7 @@ export interface PluginFacts {
 
 /** A plugin: a frozen value, the default export of its package. Importing it registers nothing. */
 export type Plugin = Sealed<
-  | Evasion
+  | Attack
   | Training
   | Poisoning
   | Preprocessor

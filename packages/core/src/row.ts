@@ -47,8 +47,18 @@ export interface Row {
   readonly surrogate?: string;
   /** What that was asked, which `queries` and `gradients` do not count. */
   readonly crafting?: { readonly queries: number; readonly gradients: number };
-  /** Of a random model: in how many of so many fresh draws the returned input reached the goal, and how many draws were made in all. */
+  /**
+   * Of a random model: in how many of so many fresh draws the returned input reached the goal, and how many draws were made in all. Of an
+   * attack that draws how its artifact is applied: in how many of its draws the sample reached the goal; the returned input is the first of them.
+   */
   readonly votes?: { readonly reached: number; readonly of: number; readonly spent: number };
+  /** Of a universal attack: what fitting it took, in all, on samples of which there are no rows. */
+  readonly fit?: {
+    readonly samples: number;
+    readonly queries: number;
+    readonly gradients: number;
+    readonly seconds: number;
+  };
   /** Whether a detector turns the clean input away. */
   readonly rejected?: boolean;
   /** Why a sample that held could not be attacked. */

@@ -235,7 +235,7 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
 }
 
 /** Only what the declared access allows; anything else is a sentence, not `undefined`. */
-function wall<A extends Access, P extends Points>(model: GradientModel<P>, access: A): Model<A, P> {
+export function wall<A extends Access, P extends Points>(model: GradientModel<P>, access: A): Model<A, P> {
   const refuse = (verb: string) => () => {
     throw unexpected({
       found: `call of ${verb}`,

@@ -2,6 +2,7 @@
 export { reduceDepth } from './depth.js';
 export { evaluateLoss, type EvaluatedLoss } from './evaluate.js';
 export {
+  atMost,
   crossEntropy,
   differenceOfLogitsRatio,
   hinge,

@@ -77,7 +77,7 @@ export const lead = (one: readonly number[], other: readonly number[]): Loss => 
 export function differenceOfLogitsRatio(goal: Goal, classes: number): Loss {
   const { term, ...values } = margin(goal);
   const ranked = (place: number): Term => ({ op: 'ranked', place });
-  const half: Term = { op: 'constant', value: 0.5 };
+  const half = constant(0.5);
   const third: Term =
     goal.kind === 'untargeted'
       ? ranked(2)
@@ -92,9 +92,17 @@ export function differenceOfLogitsRatio(goal: Goal, classes: number): Loss {
  */
 export function hinge(goal: Goal): Loss {
   const { term, ...values } = margin(goal);
-  const short: Term = { op: 'sub', of: [{ op: 'constant', value: goal.confidence }, term] };
+  const short: Term = { op: 'sub', of: [constant(goal.confidence), term] };
   return { term: { op: 'relu', of: short }, ...values };
 }
+
+/** A loss, but no more than a cap: from there on its gradient is zero. */
+export const atMost = ({ term, ...values }: Loss, cap: number): Loss => ({
+  term: { op: 'sub', of: [constant(cap), { op: 'relu', of: { op: 'sub', of: [constant(cap), term] } }] },
+  ...values,
+});
+
+const constant = (value: number): Term => ({ op: 'constant', value });
 
 /** A loss that grows as the goal comes nearer, from a term that grows as the goal's class is left. */
 const towards = ({ kind, classes }: Goal, leaving: Term): Loss => ({

@@ -1,6 +1,7 @@
-import { asPlugin, evade, type EvasionJob, optionFacts, parseOptions } from '@gauntlet/core';
+import { asPlugin, evade, type EvasionJob, parseOptions } from '@gauntlet/core';
 import { ball, rows, stream, take } from '@gauntlet/tensor';
 import { type Check, count, same, sameFor, task, typicalEpsilon } from './attack-subject.js';
+import { ensureOptions } from './facts.js';
 import { ensure } from './runner.js';
 import { curvedToy, linearToy } from './toys.js';
 
@@ -26,13 +27,7 @@ export const commonChecks: Readonly<Record<string, Check>> = {
   },
 
   async 'describes its options and has a default for each'({ attack }) {
-    await parseOptions(attack.options, {}, attack.id);
-    for (const { name, description } of optionFacts(attack.options)) {
-      ensure(
-        description !== '',
-        `Unexpected option ${name} without a description, expected .describe(...) in the schema.`,
-      );
-    }
+    await ensureOptions(attack);
   },
 
   async 'asks no more than its cost says'(subject) {

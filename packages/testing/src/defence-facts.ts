@@ -1,4 +1,5 @@
-import { asPlugin, optionFacts, parseOptions, type PluginFacts, type Schema } from '@gauntlet/core';
+import { asPlugin, type PluginFacts, type Schema } from '@gauntlet/core';
+import { ensureOptions } from './facts.js';
 import { ensure } from './runner.js';
 
 interface Subject {
@@ -19,12 +20,6 @@ export const factChecks = {
   },
 
   async 'describes its options and has a default for each'({ defence }: Subject) {
-    await parseOptions(defence.options, {}, defence.id);
-    for (const { name, description } of optionFacts(defence.options)) {
-      ensure(
-        description !== '',
-        `Unexpected option ${name} without a description, expected .describe(...) in the schema.`,
-      );
-    }
+    await ensureOptions(defence);
   },
 };

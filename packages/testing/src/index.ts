@@ -10,6 +10,7 @@ export { optionTable, testReadme } from './readme.js';
 export { poisoningChecks, testPoisoning } from './poisoning.js';
 export { type Runner } from './runner.js';
 export { curvedToy, datasetOf, imageToy, linearToy, type LinearToy, scoreModel, type Toy } from './toys.js';
+export { testUniversal, universalChecks, type UniversalSubject } from './universal.js';
 export { trainableToy, type TrainableToy } from './trainable.js';
 export { testTraining, trainingChecks } from './training.js';
 export { testWrapper, wrapperChecks, type WrapperSubject } from './wrapper.js';

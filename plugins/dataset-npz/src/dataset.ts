@@ -56,7 +56,8 @@ export async function openNpz(
   });
 }
 
-async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+/** Uses a file, and closes it. @throws GauntletError `input` where it cannot be opened. */
+export async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
     throw unexpected(
       {
@@ -82,11 +83,11 @@ interface Found {
 }
 
 /** Looks an array up and checks what the archive says about it, before anything is inflated. */
-async function find(
+export async function find(
   zip: Zip,
   array: string,
   file: string,
-  dtypes: string[],
+  dtypes: readonly string[],
   expected: string,
 ): Promise<Found> {
   const at = `array '${array}' of ${file}`;
@@ -130,7 +131,8 @@ async function find(
   return { entry, npy, at };
 }
 
-async function readWhole(zip: Zip, { entry, npy, at }: Found): Promise<Buffer> {
+/** The bytes of an array's numbers. */
+export async function readWhole(zip: Zip, { entry, npy, at }: Found): Promise<Buffer> {
   if (entry.size > LARGEST_IN_MEMORY || entry.packed > LARGEST_IN_MEMORY) {
     throw unexpected({
       found: `${entry.size} bytes to be held in memory`,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { parseOptions } from '@gauntlet/core';
-import npz, { formatHeader, writeNpz } from './index.js';
+import npz, { formatHeader, readNpz, writeNpz } from './index.js';
 
 interface Recorded {
   readonly file: string;
@@ -232,6 +232,22 @@ describe('the writer', () => {
     const set = await open(path);
     const { x, y } = await set.batch(0, 4);
     expect([set.shape, new Uint8Array(x.data.buffer), [...y]]).toEqual([[2, 3], numbers, [1, 0, 2, 9]]);
+  });
+
+  it('is read again, array by array', async () => {
+    const path = join(folder, 'arrays.npz');
+    const [small, large] = [Float32Array.of(0.1, -1, 3), Float64Array.of(0.1)];
+    await writeNpz(path, [
+      { name: 'small', dtype: '<f4', shape: [1, 3], data: [new Uint8Array(small.buffer)] },
+      { name: 'large', dtype: '<f8', shape: [], data: [new Uint8Array(large.buffer)] },
+    ]);
+    expect(await readNpz(path)).toEqual({
+      small: { data: Float64Array.from(small), shape: [1, 3] },
+      large: { data: large, shape: [] },
+    });
+    await expect(readNpz(place(recorded('x f4')))).rejects.toThrow(/^Unexpected dtype i\d at array 'y' of/);
+    writeFileSync(path, readFileSync(path).subarray(0, 300));
+    await expect(readNpz(path)).rejects.toThrow(/^Unexpected .*expected a whole \.npz file/);
   });
 
   it('writes arrays without numbers', async () => {

@@ -4,6 +4,7 @@ import { openNpz } from './dataset.js';
 import { inLayout } from './layout.js';
 
 export { formatHeader, type Dtype } from './npy.js';
+export { type Numbers, readNpz } from './read.js';
 export { type Member, writeNpz } from './write.js';
 
 const options = z.strictObject({

@@ -36,8 +36,11 @@ export function addAudit(program: Command, version: string, terminal: Terminal):
       '--static',
       'also try on the defended model what named attacks find on the model without defences',
     )
-    .option('--held-out <n>', 'samples of --data that fit detectors and are not attacked (default: a fifth)')
-    .option('--fit-data <path>', 'other clean samples that fit detectors instead')
+    .option(
+      '--held-out <n>',
+      'samples of --data that fit detectors and universal attacks, and are not attacked (default: a fifth, 500 at most)',
+    )
+    .option('--fit-data <path>', 'other samples that fit them instead')
     .option(
       '--false-rejections <share>',
       'share of clean samples that a detector may turn away (default: 0.05)',

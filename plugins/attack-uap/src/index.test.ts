@@ -1,0 +1,4 @@
+import { testUniversal } from '@gauntlet/testing';
+import uap from './index.js';
+
+testUniversal(uap);
