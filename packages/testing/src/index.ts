@@ -5,6 +5,7 @@ export { binderChecks, testBinder } from './binder.js';
 export { certifierChecks, type CertifierSubject, testCertifier } from './certifier.js';
 export { detectorChecks, type DetectorSubject, testDetector } from './detector.js';
 export { certificateMetricChecks, madeCertified, madeRow, metricChecks, testMetric } from './metric.js';
+export { motifToy } from './motif-toy.js';
 export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';
 export { optionTable, testReadme } from './readme.js';
 export { poisoningChecks, testPoisoning } from './poisoning.js';

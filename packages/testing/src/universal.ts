@@ -12,9 +12,10 @@ import {
 import { ball, type BallNorm, like, row, rows, stream, take, type Tensor } from '@gauntlet/tensor';
 import { typicalEpsilon } from './attack-subject.js';
 import { ensureOptions } from './facts.js';
+import { motifToy } from './motif-toy.js';
 import { ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
-import { imageToy, linearToy, type Toy } from './toys.js';
+import { linearToy, type Toy } from './toys.js';
 
 /** How a check is run: the attack, its options, and a norm that it declares. */
 export interface UniversalSubject {
@@ -26,7 +27,7 @@ export interface UniversalSubject {
 type Check = (subject: UniversalSubject) => Promise<void>;
 
 /** A radius within which most images of the toy can be broken. */
-const EPSILON: Record<BallNorm, number> = { linf: 0.3, l2: 2.4, l1: 19, l0: 16 };
+const EPSILON: Record<BallNorm, number> = { linf: 0.12, l2: 1, l1: 6, l0: 25 };
 
 interface Trial {
   readonly toy: Toy;
@@ -38,7 +39,7 @@ interface Trial {
 }
 
 const trial = ({ norm }: UniversalSubject, given: Partial<Trial> = {}): Trial => ({
-  toy: imageToy(),
+  toy: motifToy(),
   epsilon: EPSILON[norm],
   seed: 0,
   signal: new AbortController().signal,
