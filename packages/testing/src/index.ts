@@ -3,6 +3,7 @@ export { adapterChecks, type AdapterSubject, testAdapter } from './adapter.js';
 export { attackChecks, testAttack } from './attack.js';
 export { binderChecks, testBinder } from './binder.js';
 export { certifierChecks, type CertifierSubject, testCertifier } from './certifier.js';
+export { datasetChecks, type DatasetFiles, type DatasetSubject, testDataset } from './dataset.js';
 export { detectorChecks, type DetectorSubject, testDetector } from './detector.js';
 export { certificateMetricChecks, madeCertified, madeRow, metricChecks, testMetric } from './metric.js';
 export { motifToy } from './motif-toy.js';

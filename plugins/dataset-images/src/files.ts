@@ -16,9 +16,7 @@ const LIST = 'labels.csv';
 
 /** The images of a folder with their class ids: as labels.csv says, or else by subfolder. */
 export async function listImages(folder: string): Promise<readonly ImageFile[]> {
-  const content = (await readdir(folder, { withFileTypes: true })).filter(
-    ({ name }) => !name.startsWith('.'),
-  );
+  const content = (await contentOf(folder)).filter(({ name }) => !name.startsWith('.'));
   const listed = content.some(({ name }) => name === LIST)
     ? await fromList(folder)
     : await fromFolders(
@@ -28,6 +26,19 @@ export async function listImages(folder: string): Promise<readonly ImageFile[]> 
   const ids = classIds([...new Set(listed.map(({ name }) => name))]);
   return listed.map(({ id, path, name }) => ({ id, path, label: ids.get(name)! }));
 }
+
+const contentOf = (folder: string) =>
+  readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw unexpected(
+      {
+        found: cause.code === 'ENOENT' ? 'missing folder' : `folder that cannot be read (${cause.code})`,
+        at: folder,
+        expected: 'a folder of images',
+        remedy: 'Check the path.',
+      },
+      { cause },
+    );
+  });
 
 interface Named {
   readonly id: string;
