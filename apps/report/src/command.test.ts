@@ -43,7 +43,7 @@ it.each<[string, object, string | null]>([
       defences: [jpeg],
       attacks: [
         { use: 'attack/pgd', options: { steps: 5 } },
-        { use: 'attack/pgd', options: { steps: 5 }, on: 'undefended' },
+        { use: 'attack/pgd', options: { steps: 5 }, on: 'static' },
       ],
     },
     `${HEAD} --attack pgd --static --defence jpeg --set pgd.steps=5 --set jpeg.quality=50 ${TAIL}`,
