@@ -209,7 +209,7 @@ it.each<[string, readonly string[], string]>([
   [
     'samples for detectors without one',
     ['--defence', 'jpeg', '--held-out', '9'],
-    'Unexpected --held-out at the command line, expected a detector among the defences.',
+    'Unexpected --held-out at the command line, expected a detector among the defences, or a universal attack.',
   ],
   [
     'too many samples for detectors',
