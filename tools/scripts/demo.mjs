@@ -15,6 +15,6 @@ const AUDIT = [
 
 process.chdir(`${import.meta.dirname}/../..`);
 run('tools/scripts/setup.mjs');
-run('node_modules/typescript/bin/tsc', '-b', 'apps/cli', 'plugins/attack-fgsm', 'plugins/attack-pgd');
+run('node_modules/typescript/bin/tsc', '-b');
 console.log(`$ npx gauntlet audit ${AUDIT.join(' ')}\n`);
 run('apps/cli/bin/gauntlet.js', 'audit', ...AUDIT);
