@@ -11,6 +11,7 @@ const folders = (parent: string) => readdirSync(parent).map((name) => `${parent}
 const files = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'fixtures/README.md', 'fixtures/peers/README.md'],
   ...['SECURITY.md', 'examples/gate/README.md'],
+  ...['docs/README.md', 'docs/tutorial.md'],
   ...readdirSync('docs/decisions').map((name) => `docs/decisions/${name}`),
   ...['packages', 'plugins', 'apps', 'tools'].flatMap(folders).map((folder) => `${folder}/README.md`),
 ].filter(existsSync);
