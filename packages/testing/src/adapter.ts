@@ -1,14 +1,7 @@
-import {
-  type Adapter,
-  asPlugin,
-  isGauntletError,
-  type Loss,
-  lossAt,
-  type OpenModel,
-  type Term,
-} from '@gauntlet/core';
+import { type Adapter, isGauntletError, type Loss, lossAt, type OpenModel, type Term } from '@gauntlet/core';
 import { crossEntropy, evaluateLoss } from '@gauntlet/kit';
 import { argmax, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
+import { ensureFacts } from './facts.js';
 import { ensure, register, type Registration } from './runner.js';
 
 /** An adapter under test. */
@@ -136,11 +129,7 @@ const opened =
 /** What every adapter must do. Each check throws a sentence when it fails. */
 export const adapterChecks: Readonly<Record<string, (subject: AdapterSubject) => Promise<void>>> = {
   async 'says who it is'({ adapter }) {
-    asPlugin(adapter, 'the adapter under test');
-    ensure(
-      /^adapter\/[a-z0-9-]+$/.test(adapter.id) && adapter.summary.endsWith('.'),
-      `Unexpected id ${adapter.id} or summary, expected adapter/<name in lower case> and one sentence.`,
-    );
+    ensureFacts(adapter, 'adapter');
     ensure(/^[a-z0-9-]+$/.test(adapter.engine), `Unexpected engine ${adapter.engine}, expected a word.`);
     ensure(
       !adapter.opens('model.unknown'),

@@ -1,7 +1,7 @@
-import { asPlugin, evade, type EvasionJob, parseOptions } from '@gauntlet/core';
+import { evade, type EvasionJob, parseOptions } from '@gauntlet/core';
 import { ball, rows, stream, take } from '@gauntlet/tensor';
 import { type Check, count, same, sameFor, task, typicalEpsilon } from './attack-subject.js';
-import { ensureOptions } from './facts.js';
+import { ensureFacts, ensureOptions } from './facts.js';
 import { ensure } from './runner.js';
 import { curvedToy, linearToy } from './toys.js';
 
@@ -11,19 +11,7 @@ const APART = 29;
 /** What every evasion attack must do, on toy models. */
 export const commonChecks: Readonly<Record<string, Check>> = {
   async 'says who it is'({ attack }) {
-    asPlugin(attack, 'the attack under test');
-    ensure(
-      /^attack\/[a-z0-9-]+$/.test(attack.id),
-      `Unexpected id ${attack.id}, expected attack/<name in lower case>.`,
-    );
-    ensure(
-      attack.summary.endsWith('.'),
-      `Unexpected summary of ${attack.id}, expected one sentence with a full stop.`,
-    );
-    ensure(
-      attack.cites.length > 0,
-      `Unexpected empty cites of ${attack.id}, expected the source of the algorithm.`,
-    );
+    ensureFacts(attack, 'attack');
   },
 
   async 'describes its options and has a default for each'({ attack }) {

@@ -1,5 +1,4 @@
 import {
-  asPlugin,
   type Dataset,
   type DatasetSettings,
   type DatasetSource,
@@ -7,7 +6,7 @@ import {
   parseOptions,
 } from '@gauntlet/core';
 import { row, rows } from '@gauntlet/tensor';
-import { ensureOptions } from './facts.js';
+import { ensureFacts, ensureOptions } from './facts.js';
 import { ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 
@@ -43,12 +42,8 @@ const all = (dataset: Dataset) => dataset.batch(0, dataset.samples);
 
 /** What every source of data sets must do. Each check throws a sentence when it fails. */
 export const datasetChecks: Readonly<Record<string, Check>> = {
-  async 'says who it is'({ source: { id, summary }, source }) {
-    asPlugin(source, 'the source under test');
-    ensure(
-      /^dataset\/[a-z0-9-]+$/.test(id) && summary.endsWith('.'),
-      `Unexpected id ${id} or summary, expected dataset/<name in lower case> and one sentence.`,
-    );
+  async 'says who it is'({ source }) {
+    ensureFacts(source, 'dataset');
   },
 
   'describes its options and has a default for each': ({ source }) => ensureOptions(source),

@@ -1,5 +1,20 @@
-import { optionFacts, parseOptions, type PluginFacts, type Schema } from '@gauntlet/core';
+import { asPlugin, optionFacts, parseOptions, type PluginFacts, type Schema } from '@gauntlet/core';
 import { ensure } from './runner.js';
+
+/** Fails unless a plugin says who it is: an id of one of these families, one sentence, and a source where its kind has one. */
+export function ensureFacts(
+  plugin: PluginFacts & { readonly cites?: readonly string[] },
+  ...families: readonly string[]
+): void {
+  const { id, summary, cites } = plugin;
+  asPlugin(plugin, 'the plugin under test');
+  ensure(
+    families.some((family) => new RegExp(`^${family}/[a-z0-9-]+$`).test(id)),
+    `Unexpected id ${id}, expected ${families.join(' or ')}/<name in lower case>.`,
+  );
+  ensure(summary.endsWith('.'), `Unexpected summary of ${id}, expected one sentence with a full stop.`);
+  ensure(cites?.length !== 0, `Unexpected empty cites of ${id}, expected the source of the algorithm.`);
+}
 
 /** Fails unless every option of a plugin has a default and a description. */
 export async function ensureOptions({

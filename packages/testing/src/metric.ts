@@ -1,12 +1,12 @@
 import {
   ABSTAIN,
-  asPlugin,
   type CertificateMetric,
   type Certified,
   type Metric,
   type PluginFacts,
   type Row,
 } from '@gauntlet/core';
+import { ensureFacts } from './facts.js';
 import { ensure, register, type Registration } from './runner.js';
 
 /** A row for tests: a sample that held in linf at 0.1, but for what is given; one that is broken is so at its epsilon. */
@@ -90,11 +90,7 @@ const checksOver = <One extends object>(
   records: readonly One[],
 ): Readonly<Record<string, (metric: Fold<One>) => void>> => ({
   'says who it is'(metric) {
-    asPlugin(metric, 'the metric under test');
-    ensure(
-      /^metric\/[a-z0-9-]+$/.test(metric.id) && metric.summary.endsWith('.'),
-      `Unexpected id ${metric.id} or summary, expected metric/<name in lower case> and one sentence.`,
-    );
+    ensureFacts(metric, 'metric');
   },
   'gives the same value for rows in another order'(metric) {
     const value = (some: readonly One[]) => JSON.stringify(metric.over(some));

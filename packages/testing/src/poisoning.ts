@@ -1,9 +1,7 @@
 import {
   accuracyOf,
-  asPlugin,
   type Dataset,
   defineTraining,
-  optionFacts,
   parseOptions,
   poison,
   poisoned,
@@ -15,6 +13,7 @@ import {
 } from '@gauntlet/core';
 import { crossEntropy } from '@gauntlet/kit';
 import { stream, type Tensor } from '@gauntlet/tensor';
+import { ensureFacts, ensureOptions } from './facts.js';
 import { ensure, globalRunner, type Runner } from './runner.js';
 import { trainableToy } from './trainable.js';
 
@@ -82,21 +81,11 @@ const contentOf = async (dataset: Dataset) => {
 /** What every poisoning attack must do, on a model and data whose right answers are known. Each check throws a sentence when it fails. */
 export const poisoningChecks: Readonly<Record<string, (subject: Subject) => Promise<void>>> = {
   async 'says who it is'({ attack }) {
-    asPlugin(attack, 'the attack under test');
-    const { id, summary, cites } = attack;
-    ensure(/^attack\/[a-z0-9-]+$/.test(id), `Unexpected id ${id}, expected attack/<name in lower case>.`);
-    ensure(summary.endsWith('.'), `Unexpected summary of ${id}, expected one sentence with a full stop.`);
-    ensure(cites.length > 0, `Unexpected empty cites of ${id}, expected the source of the algorithm.`);
+    ensureFacts(attack, 'attack');
   },
 
   async 'describes its options and has a default for each'({ attack }) {
-    await parseOptions(attack.options, {}, attack.id);
-    for (const { name, description } of optionFacts(attack.options)) {
-      ensure(
-        description !== '',
-        `Unexpected option ${name} without a description, expected .describe(...) in the schema.`,
-      );
-    }
+    await ensureOptions(attack);
   },
 
   async 'gives as many samples back, in the box, each with a class'(subject) {

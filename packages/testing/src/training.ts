@@ -1,8 +1,6 @@
 import {
-  asPlugin,
   type Checkpoint,
   defineAttack,
-  optionFacts,
   parseOptions,
   train,
   type Training,
@@ -10,6 +8,7 @@ import {
   type TrainingTask,
 } from '@gauntlet/core';
 import { logOdds } from '@gauntlet/kit';
+import { ensureFacts, ensureOptions } from './facts.js';
 import { ensure, register, type Registration } from './runner.js';
 import { trainableToy, type TrainableToy } from './trainable.js';
 
@@ -81,11 +80,8 @@ async function outcomeOf(subject: Subject, resume: Checkpoint | null = null): Pr
 /** What every training defence must do, on a model whose right answers are known. Each check throws a sentence when it fails. */
 export const trainingChecks: Readonly<Record<string, (subject: Subject) => Promise<void>>> = {
   async 'says who it is'({ defence }) {
-    asPlugin(defence, 'the defence under test');
-    const { id, summary, cites, crafts, norms } = defence;
-    ensure(/^defence\/[a-z0-9-]+$/.test(id), `Unexpected id ${id}, expected defence/<name in lower case>.`);
-    ensure(summary.endsWith('.'), `Unexpected summary of ${id}, expected one sentence with a full stop.`);
-    ensure(cites.length > 0, `Unexpected empty cites of ${id}, expected the source of the algorithm.`);
+    ensureFacts(defence, 'defence');
+    const { id, crafts, norms } = defence;
     ensure(
       norms.length > 0 === (crafts !== null),
       `Unexpected norms [${norms.join(', ')}] of ${id}, expected those that it hardens in, and none where it crafts nothing.`,
@@ -93,13 +89,7 @@ export const trainingChecks: Readonly<Record<string, (subject: Subject) => Promi
   },
 
   async 'describes its options and has a default for each'({ defence }) {
-    await parseOptions(defence.options, {}, defence.id);
-    for (const { name, description } of optionFacts(defence.options)) {
-      ensure(
-        description !== '',
-        `Unexpected option ${name} without a description, expected .describe(...) in the schema.`,
-      );
-    }
+    await ensureOptions(defence);
   },
 
   async learns(subject) {

@@ -1,6 +1,5 @@
 import {
   type ApplyJob,
-  asPlugin,
   fitArtifact,
   type Fitted,
   type FitJob,
@@ -11,7 +10,7 @@ import {
 } from '@gauntlet/core';
 import { ball, type BallNorm, like, row, rows, stream, take, type Tensor } from '@gauntlet/tensor';
 import { typicalEpsilon } from './attack-subject.js';
-import { ensureOptions } from './facts.js';
+import { ensureFacts, ensureOptions } from './facts.js';
 import { motifToy } from './motif-toy.js';
 import { ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
@@ -107,12 +106,8 @@ const applied = (
 
 /** What every universal attack must do, on toy models. */
 export const universalChecks: Readonly<Record<string, Check>> = {
-  async 'says who it is'({ attack: { id, summary, cites }, attack }) {
-    asPlugin(attack, 'the attack under test');
-    ensure(
-      /^attack\/[a-z0-9-]+$/.test(id) && summary.endsWith('.') && cites.length > 0,
-      `Unexpected id ${id}, summary or cites, expected attack/<name in lower case>, a sentence, and a source.`,
-    );
+  async 'says who it is'({ attack }) {
+    ensureFacts(attack, 'attack');
   },
 
   async 'describes its options and has a default for each'({ attack }) {
