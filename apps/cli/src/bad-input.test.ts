@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ModelProto, readModel, TensorProto_DataLocation, writeModel } from '@gauntlet/onnx';
-import { main } from './index.js';
+import { called } from './testing/called.js';
 import { gauntlet, type Outcome, ROOT } from './testing/packed.js';
 
 const { writeNpz } = await import('@gauntlet/dataset-npz');
@@ -192,29 +192,15 @@ describe('one sentence, exit code 2 and nothing written', () => {
   });
 });
 
-/** The command, called in this process. */
-async function called(args: readonly string[]) {
-  let [out, err] = ['', ''];
-  const status = await main(args, {
-    cwd: user,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    interactive: { out: false, err: false },
-    now: () => 0,
-    signal: new AbortController().signal,
-  });
-  return { status, out, err };
-}
-
 describe('the command line', () => {
   it('answers with its help when it is given nothing', async () => {
-    const { out: help } = await called(['--help']);
+    const { out: help } = await called(user, ['--help']);
     expect(help).toMatch(/^Usage: gauntlet/);
-    expect(await called([])).toEqual({ status: 2, out: '', err: help });
+    expect(await called(user, [])).toEqual({ status: 2, out: '', err: help });
   });
 
   it('says defaults plainly', async () => {
-    const { status, out, err } = await called(['audit', '--help']);
+    const { status, out, err } = await called(user, ['audit', '--help']);
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).toContain('(default: auto)');
     expect(out).not.toMatch(/\(default: "/);
@@ -251,7 +237,7 @@ describe('the command line', () => {
     ['an epsilon below zero', ['audit', 'm', '--data', 'd', '--epsilon', '-0.1'], /'-0\.1' at --epsilon/],
     ['too many arguments', ['audit', 'm', 'n', '--data', 'd', '--epsilon', '1'], /too many arguments/],
   ])('%s', async (_, args, message) => {
-    const { status, out, err } = await called(args);
+    const { status, out, err } = await called(user, args);
     expect(err).toMatch(message);
     expect(err).toMatch(/^gauntlet: Unexpected [^\n]* at [^\n]*, expected [^\n]*\. [^\n]*[.?]\n$/);
     expect({ status, out }).toEqual({ status: 2, out: '' });

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Certified, Plan, Row } from '@gauntlet/core';
-import { type AuditJson, auditJson, main } from './index.js';
+import { type AuditJson, auditJson } from './index.js';
+import { called } from './testing/called.js';
 import { ROOT } from './testing/packed.js';
 
 import.meta.jest.setTimeout(120_000);
@@ -30,19 +31,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(user, { recursive: true, force: true }));
 
-async function audit(...args: string[]) {
-  let [out, err] = ['', ''];
-  const data = ['--data', `${DIGITS}/digits.npz`, '--batch-size', '16'];
-  const status = await main(['audit', `${DIGITS}/digits.onnx`, ...data, ...args], {
-    cwd: user,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    interactive: { out: false, err: false },
-    now: () => performance.now() / 1000,
-    signal: new AbortController().signal,
-  });
-  return { status, out, err };
-}
+const DATA = ['--data', `${DIGITS}/digits.npz`, '--batch-size', '16'];
+const audit = (...args: string[]) => called(user, ['audit', `${DIGITS}/digits.onnx`, ...DATA, ...args]);
+
 const read = (path: string) => readFileSync(join(user, path), 'utf8');
 const lines = <T>(path: string) =>
   read(path)

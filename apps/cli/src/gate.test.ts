@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readBaseline } from '@gauntlet/gate';
 import type { Config } from './config.js';
-import { main } from './index.js';
+import { called } from './testing/called.js';
 import { gauntlet, ROOT } from './testing/packed.js';
 
 import.meta.jest.setTimeout(120_000);
@@ -47,18 +47,7 @@ const place = (config: object) => writeFileSync(join(user, 'gauntlet.config.json
 
 const gate = (...args: string[]) => command('gate', ...args);
 
-async function command(...args: string[]) {
-  let [out, err] = ['', ''];
-  const status = await main(args, {
-    cwd: user,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    interactive: { out: false, err: false },
-    now: () => performance.now() / 1000,
-    signal: new AbortController().signal,
-  });
-  return { status, out, err };
-}
+const command = (...args: string[]) => called(user, args);
 
 /** A gate whose baseline is the outcome of a configuration. */
 async function gateFrom(config: Config) {

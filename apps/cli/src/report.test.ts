@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { main } from './index.js';
+import { called } from './testing/called.js';
 import { ROOT } from './testing/packed.js';
 
 import.meta.jest.setTimeout(120_000);
@@ -10,18 +10,7 @@ let user = '';
 beforeAll(() => (user = mkdtempSync(join(tmpdir(), 'report-'))));
 afterAll(() => rmSync(user, { recursive: true, force: true }));
 
-async function gauntlet(...args: string[]) {
-  const said = { out: '', err: '' };
-  const status = await main(args, {
-    cwd: user,
-    out: (text) => (said.out += text),
-    err: (text) => (said.err += text),
-    interactive: { out: false, err: false },
-    now: () => performance.now() / 1000,
-    signal: new AbortController().signal,
-  });
-  return { status, ...said };
-}
+const gauntlet = (...args: string[]) => called(user, args);
 
 const text = (path: string) => readFileSync(join(user, path), 'utf8');
 const MODEL = `${ROOT}examples/digits/digits.onnx`;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Row } from '@gauntlet/core';
 import { tensor } from '@gauntlet/tensor';
 import { artifactsIn } from './artifacts.js';
-import { type AuditJson, main } from './index.js';
+import { type AuditJson } from './index.js';
+import { called } from './testing/called.js';
 import { ROOT } from './testing/packed.js';
 
 import.meta.jest.setTimeout(120_000);
@@ -15,19 +16,8 @@ let user = '';
 beforeAll(() => (user = mkdtempSync(join(tmpdir(), 'universal-'))));
 afterAll(() => rmSync(user, { recursive: true, force: true }));
 
-async function audit(...args: string[]) {
-  let [out, err] = ['', ''];
-  const given = ['--data', `${DIGITS}/digits.npz`, '--epsilon', '0,0.3', '--limit', '30'];
-  const status = await main(['audit', `${DIGITS}/digits.onnx`, ...given, ...args], {
-    cwd: user,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    interactive: { out: false, err: false },
-    now: () => performance.now() / 1000,
-    signal: new AbortController().signal,
-  });
-  return { status, out, err };
-}
+const DATA = ['--data', `${DIGITS}/digits.npz`, '--epsilon', '0,0.3', '--limit', '30'];
+const audit = (...args: string[]) => called(user, ['audit', `${DIGITS}/digits.onnx`, ...DATA, ...args]);
 
 /** What the tests run again and again. */
 const RUN = [
