@@ -1,5 +1,6 @@
 import {
   type Access,
+  accessOf,
   allows,
   type Evasion,
   type Model,
@@ -58,7 +59,7 @@ export function portfolio(
   const named = asked.attacks !== null;
   const candidates = inNorm(installed, asked);
   const usual = named ? candidates : candidates.filter(({ byDefault }) => byDefault !== false);
-  const can = (attack: Candidate) => runsOn(attack, model) && allows(asked.access, knowing(attack));
+  const can = (attack: Candidate) => runsOn(attack, model) && allows(asked.access, accessOf(attack));
   const able = candidates.filter(can);
   const crafters = usual.filter(({ finds }) => finds === 'within-budget');
   const on = (name: string, some: readonly Candidate[]) =>
@@ -120,14 +121,11 @@ function whyNot(attack: Candidate, { asked, systems, able }: Why): string {
   const { access, norms } = attack;
   if (!norms.includes(asked.norm)) return `it does not work in ${asked.norm}`;
   if (able.includes(attack)) return 'it takes long: name it with --attack';
-  if (!allows(asked.access, knowing(attack))) return `it needs ${access}, more than --access allows`;
+  if (!allows(asked.access, accessOf(attack))) return `it needs ${access}, more than --access allows`;
   return blocks(systems, attack)
     ? `no gradient passes ${list(systems.closed)}`
     : `it needs ${needOf(attack)}, and the model offers ${systems.model.access}`;
 }
-
-/** The access under which an attack may be run: who reads a model knows it. */
-const knowing = ({ access, reads }: Candidate): Access => (reads === undefined ? access : 'gradients');
 
 const needOf = ({ access, reads }: Candidate) => reads ?? access;
 
@@ -143,7 +141,7 @@ function cannot(
   const needs = list(refused.map((attack) => `${needOf(attack)} for ${attack.id}`));
   const left = able.length === 0 ? 'No attack that is installed or named' : list(able.map(({ id }) => id));
   const still = `${left} can still run on it.`;
-  if (refused.some((attack) => !allows(asked.access, knowing(attack)))) {
+  if (refused.some((attack) => !allows(asked.access, accessOf(attack)))) {
     return unexpected({
       found: `access ${asked.access}`,
       at: '--access',

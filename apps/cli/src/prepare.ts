@@ -226,12 +226,8 @@ function noticesOf({ norm, epsilons, bounds: [lo, hi] }: AuditRequest): string[]
   return [`epsilon ${largest.text} is tiny beside the box [${lo}, ${hi}]: epsilon is in the units of x.`];
 }
 
-async function attacksOf({ attacks }: AuditRequest, plugins: Plugins): Promise<readonly Attack[]> {
-  if (attacks === null) return plugins.attacks();
-  const named: Attack[] = [];
-  for (const name of attacks) named.push(await plugins.attack(name));
-  return [...new Set(named)];
-}
+const attacksOf = async ({ attacks }: AuditRequest, plugins: Plugins): Promise<readonly Attack[]> =>
+  attacks === null ? plugins.attacks() : [...new Set(await each(attacks, plugins.attack))];
 
 const list = (words: readonly string[]) => words.join(', ');
 

@@ -5,9 +5,10 @@ import {
   type Optimiser,
   type TrainableModel,
   unexpected,
+  weightIn,
 } from '@gauntlet/core';
 import { Graph, readModel, writeModel } from '@gauntlet/onnx';
-import { freshWeight, promote, type Weight, weightsOf } from '@gauntlet/onnx-train';
+import { freshWeight, promote, weightsOf } from '@gauntlet/onnx-train';
 import { rows, tensor, type Tensor } from '@gauntlet/tensor';
 import { EVERYTHING } from './external.js';
 import { serve } from './model.js';
@@ -112,15 +113,3 @@ function openUp(prepared: Prepared, path: string) {
 /** Contents with their shape; a scalar counts as one row. */
 const held = (data: Float32Array, dims: readonly number[]): Tensor =>
   tensor(data, dims.length === 0 ? [1] : dims);
-
-function weightIn({ weights }: ModelState, name: Weight['name']): Tensor {
-  const found = weights[name];
-  if (found !== undefined) return found;
-  throw unexpected({
-    found: `state without the weight "${name}"`,
-    at: 'restore',
-    expected: 'a state of the same model',
-    remedy: 'Hand over what state() gave.',
-    code: 'internal',
-  });
-}

@@ -1,11 +1,11 @@
 import {
   checkLoss,
   type GauntletError,
-  type ModelState,
   type Optimiser,
   type Tensors,
   type TrainableModel,
   unexpected,
+  weightIn,
 } from '@gauntlet/core';
 import { rows, stream, tensor } from '@gauntlet/tensor';
 import type * as Tfjs from '@tensorflow/tfjs';
@@ -100,7 +100,7 @@ export async function trainTfjs(
       };
     },
     async restore(state) {
-      const contents = weights.map((weight) => [weight, contentOf(state, weight.name)] as const);
+      const contents = weights.map((weight) => [weight, weightIn(state, weight.name).data] as const);
       for (const [weight, data] of contents) write(weight, data);
       steps = state.memory?.[STEPS]?.data[0] ?? 0;
       memory = remembered(state.memory ?? {});
@@ -145,18 +145,6 @@ const weightsOf = (model: Tfjs.LayersModel): Weight[] =>
 
 const shaped = ({ variable }: Weight, data: Float32Array) =>
   tensor(data, variable.shape.length === 0 ? [1] : variable.shape);
-
-function contentOf({ weights }: ModelState, name: string): Float32Array {
-  const found = weights[name];
-  if (found !== undefined) return found.data;
-  throw unexpected({
-    found: `state without the weight "${name}"`,
-    at: 'restore',
-    expected: 'a state of the same model',
-    remedy: 'Hand over what state() gave.',
-    code: 'internal',
-  });
-}
 
 /** `m:conv/kernel` and the like, by weight and then by kind. */
 function remembered(all: Tensors): Readonly<Record<string, Memory>> {

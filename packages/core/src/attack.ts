@@ -85,6 +85,10 @@ export function defineAttack<const A extends Access, O extends Schema, S extends
   return seal({ kind: 'evasion' as const, ...attack });
 }
 
+/** The access under which an attack may be run: who reads a model knows it. */
+export const accessOf = ({ access, reads }: Pick<Evasion, 'access' | 'reads'>): Access =>
+  reads === undefined ? access : 'gradients';
+
 /** Whether a model offers what an attack needs. */
 export const runsOn = (
   { access, reads }: Pick<Evasion, 'access' | 'reads'>,

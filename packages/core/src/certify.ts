@@ -88,8 +88,9 @@ function workOf({ plan, provers = [] }: Assembled): Work[] {
 /** Asks for every certificate of a plan, shard by shard, in a fixed order. */
 export async function* certify(assembled: Assembled, io: Io): AsyncGenerator<CertifiedShard> {
   const { plan, model, dataset } = assembled;
+  const work = workOf(assembled);
   for (let from = 0; from < plan.data.samples; from += plan.batchSize) {
-    const open = workOf(assembled)
+    const open = work
       .map((one) => ({ ...one, key: `${one.name} ${from}` }))
       .filter(({ key }) => !io.done?.(key));
     if (open.length === 0) continue;

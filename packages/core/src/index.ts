@@ -10,7 +10,15 @@ export {
   type RuntimeFacts,
 } from './adapter.js';
 export { apply, type Io, type Shard, shardCount } from './apply.js';
-export { type Cost, defineAttack, type Evasion, type EvasionJob, type Finds, runsOn } from './attack.js';
+export {
+  accessOf,
+  type Cost,
+  defineAttack,
+  type Evasion,
+  type EvasionJob,
+  type Finds,
+  runsOn,
+} from './attack.js';
 export { type FitSamples, fitArtifact, type Fitted, tryArtifact } from './artifact.js';
 export { type Binder, type Token, token, type Values } from './binder.js';
 export {
@@ -113,6 +121,7 @@ export {
   type Training,
   type TrainingBatch,
   type TrainingJob,
+  weightIn,
 } from './training.js';
 export {
   type ApplyJob,

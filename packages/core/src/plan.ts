@@ -1,4 +1,4 @@
-import { type Evasion, runsOn } from './attack.js';
+import { accessOf, type Evasion, runsOn } from './attack.js';
 import { checkShapes, checkValues, isClass } from './check-data.js';
 import type { Dataset } from './dataset.js';
 import type { Prover } from './certify.js';
@@ -143,8 +143,9 @@ function mustWork({ id, norms }: Pick<Attack, 'id' | 'norms'>, { norm }: ThreatM
 /** What an attack asks for. */
 type Needs = Pick<Evasion, 'id' | 'access' | 'reads'>;
 
-function mustBeAllowed({ id, access, reads }: Needs, threat: ThreatModel): void {
-  if (allows(threat.access, reads === undefined ? access : 'gradients')) return;
+function mustBeAllowed(attack: Needs, threat: ThreatModel): void {
+  if (allows(threat.access, accessOf(attack))) return;
+  const { id, access, reads } = attack;
   throw unexpected({
     found: reads === undefined ? `attack that needs ${access}` : `attack that reads the model's ${reads}`,
     at: id,

@@ -1,5 +1,6 @@
 import type { BallNorm, Tensor } from '@gauntlet/tensor';
 import type { Batch } from './dataset.js';
+import { unexpected } from './errors.js';
 import type { Loss } from './loss.js';
 import type { Gradient, OpenModel } from './model.js';
 import { type PluginFacts, seal } from './plugin.js';
@@ -18,6 +19,23 @@ export interface ModelState {
   readonly weights: Tensors;
   /** An optimiser without a memory starts anew. */
   readonly memory?: Tensors;
+}
+
+/**
+ * The content of a weight in a state that is to be restored.
+ *
+ * @throws GauntletError `internal` for a state that lacks it.
+ */
+export function weightIn({ weights }: ModelState, name: string): Tensor {
+  const found = weights[name];
+  if (found !== undefined) return found;
+  throw unexpected({
+    found: `state without the weight "${name}"`,
+    at: 'restore',
+    expected: 'a state of the same model',
+    remedy: 'Hand over what state() gave.',
+    code: 'internal',
+  });
 }
 
 /** What a hardened model file says about how it was made; keys and values of its metadata. */
