@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,19 +6,12 @@ import { after, before, describe, it } from 'node:test';
 import { KINDS } from '../../apps/create-gauntlet-plugin/dist/index.js';
 import { readJson, ROOT } from './pack.mjs';
 import { startRegistry } from './registry.mjs';
-import { environment } from './stranger.mjs';
+import { typed } from './stranger.mjs';
 
 const kinds = Object.keys(KINDS);
 const folderOf = (kind, name) => `gauntlet-${KINDS[kind].family}-${name}`;
 
-/** What a command prints; where it fails, what it printed is the message. */
-function run(cwd, command, ...args) {
-  try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe', env: environment() });
-  } catch (error) {
-    throw new Error(`${command} ${args.join(' ')}\n${error.stdout}\n${error.stderr}`, { cause: error });
-  }
-}
+const run = (cwd, command, ...args) => typed(cwd, command, args);
 
 const QUIET = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error'];
 

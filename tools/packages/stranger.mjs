@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -48,6 +48,15 @@ export function install({ rc }, packages, ...flags) {
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** What a stranger's command prints; where it fails, what it printed is the message. */
+export function typed(cwd, command, args, env = environment()) {
+  try {
+    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe', env });
+  } catch (error) {
+    throw new Error(`${command} ${args.join(' ')}\n${error.stdout}\n${error.stderr}`, { cause: error });
+  }
 }
 
 /** The environment without what npm sets for the scripts that it runs. */

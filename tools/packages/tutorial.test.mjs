@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { ROOT } from './pack.mjs';
 import { startRegistry } from './registry.mjs';
-import { environment } from './stranger.mjs';
+import { environment, typed } from './stranger.mjs';
 import { stepsOf } from './tutorial.mjs';
 
 let registry;
@@ -15,15 +14,6 @@ after(() => registry?.stop());
 
 /** Without the times that it took, which differ. */
 const timeless = (text) => text.replace(/ +\d+\.\d s$/gm, ' ? s');
-
-/** What a line prints that is typed in a folder; where it fails, what it printed is the message. */
-function typed(line, cwd, env) {
-  try {
-    return execFileSync('bash', ['-c', line], { cwd, encoding: 'utf8', stdio: 'pipe', env });
-  } catch (error) {
-    throw new Error(`${line}\n${error.stdout}\n${error.stderr}`, { cause: error });
-  }
-}
 
 it('docs/tutorial.md does what it says, line by line', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tutorial-'));
@@ -42,7 +32,7 @@ it('docs/tutorial.md does what it says, line by line', () => {
     if (write !== undefined) writeFileSync(join(cwd, path), write);
     if (prints !== undefined) assert.ok(timeless(printed).startsWith(timeless(prints)), printed);
     if (type?.startsWith('cd ')) cwd = join(cwd, type.slice(3));
-    else if (type !== undefined) printed = typed(type, cwd, env);
+    else if (type !== undefined) printed = typed(cwd, 'bash', ['-c', type], env);
   }
   rmSync(folder, { recursive: true, force: true });
 });

@@ -52,6 +52,13 @@ describe.each(kinds)('a package for a %s', (kind) => {
   });
 });
 
+it('is offered by the generator of this repository in every kind', () => {
+  const { properties } = manifest('tools/generators/plugin.schema.json') as {
+    properties: { kind: { enum: string[] } };
+  };
+  expect(properties.kind.enum).toEqual(kinds);
+});
+
 it('begins packages with the versions that this repository is tested with', () => {
   const root = manifest('package.json')['devDependencies'] as Record<string, string>;
   const begun: Record<string, string> = { ...ownVersions() };
