@@ -13,6 +13,8 @@ const robustAccuracy = share
   .nullable()
   .describe('classified correctly and not broken, of all samples; targeted: of those that were tried');
 
+const extent = z.strictObject({ samples: z.int().min(1), restarts: z.int().min(1) });
+
 /** What `audit.json` holds. */
 export const auditJson = z
   .strictObject({
@@ -47,6 +49,10 @@ export const auditJson = z
       .describe(
         'the samples by which detectors and universal attacks were fitted, none of which is attacked',
       ),
+    budget: z
+      .strictObject({ seconds: z.number().positive(), kept: extent, whole: extent })
+      .optional()
+      .describe('the time that the plan was fitted into: what is left of it, and what it was'),
     threatModel: z.strictObject({
       words: z.string(),
       goal: z.union([

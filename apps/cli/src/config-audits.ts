@@ -93,6 +93,7 @@ function requestOf(config: CheckedConfig, names: Names): AuditRequest {
     engine: model.engine ?? null,
     goal:
       threat.targeted === undefined ? { kind: 'untargeted' } : { kind: 'targeted', target: threat.targeted },
+    budget: null,
     out: null,
     overwrite: false,
     json: false,

@@ -1,4 +1,4 @@
-import { type Assembled, DRAWS, type Plan, runOf, type Step, unexpected } from '@gauntlet/core';
+import { type Assembled, DRAWS, type Extent, type Plan, runOf, type Step, unexpected } from '@gauntlet/core';
 
 /** The most that an attack of a plan can ask and take. */
 export interface Estimate {
@@ -59,12 +59,6 @@ function byUniversal({ threatModel, data, fit }: Plan, radii: number, { attack, 
 
 const nameOf = ({ attack, on }: Step) =>
   runOf({ attack: attack.id, ...(on !== undefined && { surrogate: on }) });
-
-/** How much of a plan is run. */
-export interface Extent {
-  readonly samples: number;
-  readonly restarts: number;
-}
 
 /** Fewer samples are taken than this only where there are no more. */
 export const LEAST = 100;

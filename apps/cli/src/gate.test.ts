@@ -200,12 +200,14 @@ describe('explain', () => {
     const { out } = await command('explain', '--json');
     const { audits } = JSON.parse(out) as { audits: { estimates: { seconds: number }[] }[] };
     const whole = audits[0]!.estimates.reduce((sum, one) => sum + one.seconds, 0);
-    const cut = await gate('--budget', `${(whole / 7).toFixed(3)}s`);
+    const budget = ['--budget', `${(whole / 7).toFixed(3)}s`];
+    const cut = await gate(...budget);
     expect(cut.err).toMatch(/Fitted into the budget: 30 samples, \d+ restarts? \(--limit 30 --restarts/);
     expect(cut).toMatchObject({
       status: 3,
       out: expect.stringMatching(/restarts is \d+, that of gauntlet-baseline\.json is 1/),
     });
+    expect((await gate(...budget)).err).toContain('nothing was run again');
     place(CONFIG);
     const all = await gate('--budget', '1h');
     expect(all).toMatchObject({ status: 0, err: expect.stringContaining('The whole plan fits') });

@@ -1,4 +1,4 @@
-import { seconds } from './verdict.js';
+import { duration } from '@gauntlet/core';
 
 /** Tells how far a run has come. */
 export interface Progress {
@@ -23,7 +23,7 @@ export function showProgress(
 ): Progress {
   const start = to.now();
   let [done, told] = [already, start];
-  const left = () => seconds(((to.now() - start) / Math.max(1, done - already)) * (total - done));
+  const left = () => duration(((to.now() - start) / Math.max(1, done - already)) * (total - done));
   return {
     advance() {
       done++;

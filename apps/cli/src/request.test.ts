@@ -27,6 +27,7 @@ it('has the defaults that the help says', () => {
     bounds: [0, 1],
     input: {},
     goal: { kind: 'untargeted' },
+    budget: null,
     out: null,
     overwrite: false,
     json: false,

@@ -1,6 +1,6 @@
 import { type Access, type Target, type ThreatModel, unexpected } from '@gauntlet/core';
 import type { BallNorm } from '@gauntlet/tensor';
-import { atLeast, parseBytes, parseNumber, parseNumbers, wrong } from './values.js';
+import { atLeast, parseBytes, parseDuration, parseNumber, parseNumbers, wrong } from './values.js';
 import { flagOf, type InputSettings, optionsOf, parseInput, type RawOptions } from './options.js';
 
 /** A radius of the ball, and how the user wrote it. */
@@ -62,6 +62,8 @@ export interface AuditRequest {
   /** What shall run the model; null: whatever can. */
   readonly engine: string | null;
   readonly goal: ThreatModel['goal'];
+  /** Seconds that the attacks shall take at most: the plan is cut to fit. */
+  readonly budget: number | null;
   readonly out: string | null;
   readonly overwrite: boolean;
   readonly json: boolean;
@@ -104,6 +106,7 @@ export function parseRequest(model: string, raw: RawOptions): AuditRequest {
     input: parseInput(raw),
     engine: text('engine') ?? null,
     goal: optional('targeted', parseGoal) ?? { kind: 'untargeted' },
+    budget: optional('budget', parseDuration) ?? null,
     out: text('out') ?? null,
     overwrite: raw['overwrite'] === true,
     json: raw['json'] === true,

@@ -10,6 +10,7 @@ import {
   shardCount,
 } from '@gauntlet/core';
 import type { AuditJson } from './audit-json.js';
+import { fitInto } from './budget.js';
 import { interrupted, untilAborted } from './interrupt.js';
 import { measure } from './metrics.js';
 import type { Plugins } from './plugins.js';
@@ -41,10 +42,21 @@ export interface Audited {
 export async function runAudit(request: AuditRequest, lab: Lab, terminal: Terminal): Promise<Audited> {
   const prepared = await untilAborted(terminal.signal, prepare(request, lab.plugins, terminal));
   try {
-    return await runPrepared(prepared, request, lab, terminal);
+    return await runPrepared(await fitted(prepared, request, terminal), request, lab, terminal);
   } finally {
     await prepared.close();
   }
+}
+
+/** An audit that fits into its budget. */
+async function fitted(
+  prepared: Prepared,
+  { budget, out, overwrite }: AuditRequest,
+  terminal: Terminal,
+): Promise<Prepared> {
+  if (budget === null) return prepared;
+  const [cut] = await fitInto(budget, [{ prepared, folder: overwrite ? null : out }], terminal);
+  return cut!;
 }
 
 /** Runs an audit that is checked already. */

@@ -32,7 +32,7 @@ export function summarise(
   { rows, certificates }: Outcomes,
   { notRun, versions }: Told,
 ): AuditJson {
-  const { defences = [], fit } = plan;
+  const { defences = [], fit, budget } = plan;
   const { norm, epsilons, surrogates, ...threat } = plan.threatModel;
   const every = worstCase(rows);
   const first = [...new Map(rows.map((row) => [row.sample, row])).values()];
@@ -47,6 +47,7 @@ export function summarise(
     },
     ...(defences.length > 0 && { defences: defences.map(told) }),
     ...(fit && { fit }),
+    ...(budget && { budget }),
     threatModel: {
       words: describeThreat(plan.threatModel),
       ...threat,

@@ -1,5 +1,5 @@
 import type { AuditJson } from './audit-json.js';
-import { renderVerdict, seconds, WIDTH, wrap } from './verdict.js';
+import { renderVerdict, WIDTH, wrap } from './verdict.js';
 
 const plain = { bold: String, dim: String, red: String, green: String };
 
@@ -154,16 +154,6 @@ it('says what robust means with a target, and counts one sample', () => {
 it('fits the terminal', () => {
   const lines = renderVerdict(audit, [], plain).split('\n');
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(WIDTH);
-});
-
-it.each([
-  [0, '0.0 s'],
-  [99.94, '99.9 s'],
-  [100, '2 min'],
-  [3600, '60 min'],
-  [36_000, '10.0 h'],
-])('%p seconds are %p', (value, expected) => {
-  expect(seconds(value)).toBe(expected);
 });
 
 it('wraps between words, and leaves long words whole', () => {

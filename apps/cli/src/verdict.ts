@@ -1,3 +1,4 @@
+import { count, counted, describeTimeBudget, duration } from '@gauntlet/core';
 import type { AuditJson } from './audit-json.js';
 import type { Epsilon } from './request.js';
 
@@ -31,8 +32,8 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     range(result.interval),
     result.distance === null ? '-' : short(result.distance.median, 3),
     String(result.distance?.count ?? 0),
-    result.queries.toLocaleString('en'),
-    seconds(result.seconds),
+    count(result.queries),
+    duration(result.seconds),
   ];
   const worst = audit.worstCase.map((result) => [
     'worst case',
@@ -75,6 +76,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     ),
     ...wrap(audit.threatModel.words),
     ...defenceLines(audit),
+    ...budgetLines(audit),
     '',
     paint.dim(first),
     ...results,
@@ -112,13 +114,19 @@ const fitWords = (
   `Each detector may turn ${percent(falseRejections ?? null)} of clean samples away, by ${samples} of ${name} that are not ` +
   `attacked; of those that are, ${percent(rejected)} are turned away clean.`;
 
+/** What a budget of time cut. */
+const budgetLines = ({ budget }: AuditJson): string[] => {
+  const words = budget && describeTimeBudget(budget);
+  return words == null ? [] : wrap(words);
+};
+
 /** What each universal attack was fitted on, and what that took. */
 function fittedLines({ results, fit }: AuditJson): string[] {
   const lines = results.flatMap((result) => {
     if (result.fit === undefined) return [];
     const { samples, queries, seconds: time } = result.fit;
     const name = [nameOf(result.attack), ...(result.on === undefined ? [] : ['on', result.on])].join(' ');
-    const asked = `${queries.toLocaleString('en')} queries, ${seconds(time)}`;
+    const asked = `${count(queries)} queries, ${duration(time)}`;
     return wrap(
       `${name} ${short(result.epsilon)}: fitted on ${counted(samples, 'sample')} of ${fit!.name} that are not attacked (${asked}).`,
     );
@@ -164,16 +172,6 @@ const percent = (share: number | null) => (share === null ? '-' : `${(100 * shar
 const range = ([lo, hi]: readonly number[]) => `${percent(lo!)} - ${percent(hi!)}`;
 
 const short = (value: number, digits = 4) => String(Number(value.toPrecision(digits)));
-
-/** A number of things. */
-export const counted = (n: number, thing: string) => `${n} ${thing}${n === 1 ? '' : 's'}`;
-
-/** A duration for people. */
-export function seconds(value: number): string {
-  if (value < 100) return `${value.toFixed(1)} s`;
-  const minutes = Math.round(value / 60);
-  return minutes < 100 ? `${minutes} min` : `${(value / 3600).toFixed(1)} h`;
-}
 
 /** Columns as wide as their widest cell: the first to the left, the others to the right. */
 export function align(table: readonly (readonly string[])[]): string[] {

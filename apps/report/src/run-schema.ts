@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 const options = z.record(z.string(), z.unknown());
 
+const extent = z.looseObject({ samples: z.int(), restarts: z.int() });
+
 /** What the report needs of `plan.json`. */
 export const planSchema = z.looseObject({
   model: z.looseObject({ name: z.string(), sha256: z.string() }),
@@ -39,6 +41,7 @@ export const planSchema = z.looseObject({
   restarts: z.int().min(1).default(1),
   batchSize: z.int().min(1).default(1),
   seed: z.int(),
+  budget: z.looseObject({ seconds: z.number(), kept: extent, whole: extent }).optional(),
   engine: z.string().default('onnx'),
   externalData: z.record(z.string(), z.string()).default({}),
   source: z.looseObject({ use: z.string(), options }).optional(),

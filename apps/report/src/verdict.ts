@@ -1,3 +1,4 @@
+import { describeTimeBudget } from '@gauntlet/core';
 import type { Findings } from './findings.js';
 import { planned } from './read-run.js';
 import { count, percent, range, short, shortName } from './words.js';
@@ -15,8 +16,9 @@ export function verdictOf({ run, samples, clean, worst, targeted }: Findings): s
     : `the robust accuracy is ${percent(robustAccuracy)}`;
   const defences = (plan.defences ?? []).map(({ use }) => shortName(use));
   const defended = defences.length === 0 ? '' : ` The model is defended by ${defences.join(', ')}.`;
+  const cut = (plan.budget && describeTimeBudget(plan.budget)) ?? '';
   return (
     `${unfinished}Of ${count(samples)} samples of ${plan.data.name}, ${percent(clean)} are classified correctly; against all attacks that were run, ` +
-    `at epsilon ${short(epsilon)} (${plan.threatModel.norm}), ${what}, 95% interval ${range(interval)}.${defended}`
+    `at epsilon ${short(epsilon)} (${plan.threatModel.norm}), ${what}, 95% interval ${range(interval)}.${defended}${cut && ` ${cut}`}`
   );
 }

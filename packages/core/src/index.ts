@@ -106,6 +106,7 @@ export type { Space } from './space.js';
 export type { Tree, Trees } from './trees.js';
 export type { Pool } from './starts.js';
 export { describeThreat, type Target, type ThreatModel } from './threat.js';
+export { describeTimeBudget, type Extent, type TimeBudget } from './time-budget.js';
 export { train } from './train.js';
 export type { Checkpoint, Epoch, Trained, TrainingIo, TrainingTask } from './training-task.js';
 export {
@@ -142,3 +143,4 @@ export {
   STATIC,
   UNDEFENDED,
 } from './way.js';
+export { count, counted, duration } from './words.js';

@@ -7,6 +7,7 @@ import { type Access, allows, type Model } from './model.js';
 import { parseOptions } from './schema.js';
 import type { ThreatModel } from './threat.js';
 import type { Attack } from './universal.js';
+import type { TimeBudget } from './time-budget.js';
 import { isPart, OPEN, STATIC, type PlannedDefence } from './way.js';
 
 /** What to run, as printable data: two equal plans on the same files give the same rows. */
@@ -27,6 +28,8 @@ export interface Plan {
   readonly restarts: number;
   readonly batchSize: number;
   readonly seed: number;
+  /** The time that it was fitted into. */
+  readonly budget?: TimeBudget;
 }
 
 /** What thresholds and universal attacks are fitted by. */

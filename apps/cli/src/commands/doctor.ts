@@ -1,10 +1,10 @@
-import { isGauntletError, type Plugin, type RuntimeFacts, unexpected } from '@gauntlet/core';
+import { counted, isGauntletError, type Plugin, type RuntimeFacts, unexpected } from '@gauntlet/core';
 import { findOurs, type Package } from '../discover.js';
 import { copiesOf, missingNeeds } from '../doctor/needs.js';
 import { tryRuntime } from '../doctor/runtime.js';
 import { createPlugins, HOME, type Plugins } from '../plugins.js';
 import type { Terminal } from '../terminal.js';
-import { counted, wrap } from '../verdict.js';
+import { wrap } from '../verdict.js';
 
 /** What `gauntlet doctor --json` prints. */
 interface Diagnosis {

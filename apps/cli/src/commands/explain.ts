@@ -1,16 +1,16 @@
-import { describeThreat } from '@gauntlet/core';
+import { count, counted, describeThreat, duration } from '@gauntlet/core';
 import { titleOf } from '@gauntlet/gate';
+import { fittedLines, pacesOf } from '../budget.js';
 import { checkConfig } from '../check-config.js';
 import { auditsOf } from '../config-audits.js';
-import { type Estimate, type Extent, estimate, fitAll, withExtent } from '../estimate.js';
+import { type Estimate, estimate, fitAll, withExtent } from '../estimate.js';
 import { untilAborted } from '../interrupt.js';
 import { loadConfig } from '../load-config.js';
-import { paceOf } from '../pace.js';
 import { createPlugins } from '../plugins.js';
 import { prepare, type Prepared } from '../prepare.js';
 import type { AuditRequest } from '../request.js';
 import type { Terminal } from '../terminal.js';
-import { align, counted, seconds, wrap } from '../verdict.js';
+import { align, wrap } from '../verdict.js';
 
 /** What `gauntlet explain` was asked to do. */
 export interface ExplainRequest {
@@ -54,7 +54,8 @@ export async function explain(request: ExplainRequest, terminal: Terminal): Prom
     ...tableOf(estimates),
     '',
   ]);
-  const fit = extent === null ? [] : ['', ...fittedLines(planned, extent)];
+  const plans = planned.map(({ assembled }) => assembled.plan);
+  const fit = extent === null ? [] : ['', ...fittedLines(plans, extent)];
   terminal.out([...lines, ...wrap(WORDS), ...fit, ''].join('\n'));
 }
 
@@ -78,18 +79,6 @@ async function auditsIn({ of }: ExplainRequest, cwd: string) {
   };
 }
 
-/** The pace of each attack of a prepared audit. */
-export async function pacesOf(
-  { assembled }: Prepared,
-  { now, signal }: Terminal,
-): Promise<readonly number[]> {
-  const paces: number[] = [];
-  for (const step of assembled.steps) {
-    paces.push(await untilAborted(signal, paceOf(assembled, step, now)));
-  }
-  return paces;
-}
-
 function tableOf(estimates: readonly Estimate[]): string[] {
   const total = (of: (one: Estimate) => number | null) =>
     estimates.reduce<number | null>((sum, one) => {
@@ -101,10 +90,8 @@ function tableOf(estimates: readonly Estimate[]): string[] {
   const cells = (name: string, runs: string, one: Omit<Estimate, 'attack' | 'runs'>) => [
     name,
     runs,
-    ...[passes(one), one.gradients, one.queries].map((n) =>
-      n === null ? 'not stated' : n.toLocaleString('en'),
-    ),
-    one.seconds === null ? 'unknown' : seconds(one.seconds),
+    ...[passes(one), one.gradients, one.queries].map((n) => (n === null ? 'not stated' : count(n))),
+    one.seconds === null ? 'unknown' : duration(one.seconds),
   ];
   return align([
     ['attack', 'runs', 'forward passes', 'gradients', 'queries', 'time'],
@@ -115,14 +102,4 @@ function tableOf(estimates: readonly Estimate[]): string[] {
       seconds: total((one) => one.seconds),
     }),
   ]);
-}
-
-/** What a budget made of the plans. */
-export function fittedLines(planned: readonly Pick<Planned, 'assembled'>[], extent: Extent): string[] {
-  const cut = planned.some(
-    ({ assembled: { plan } }) => plan.data.samples > extent.samples || plan.restarts > extent.restarts,
-  );
-  if (!cut) return ['The whole plan fits into the budget.'];
-  const words = `Fitted into the budget: ${counted(extent.samples, 'sample')}, ${counted(extent.restarts, 'restart')} (--limit ${extent.samples} --restarts ${extent.restarts}). Samples were cut first, down to 100, then restarts; no attack was made weaker. A gate is inconclusive with a plan that its baseline does not have.`;
-  return wrap(words);
 }

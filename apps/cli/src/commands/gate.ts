@@ -18,14 +18,13 @@ import {
   writeText,
 } from '@gauntlet/gate';
 import pc from 'picocolors';
-import { fitAll, withExtent } from '../estimate.js';
 import { atomically } from '../atomically.js';
+import { fitInto } from '../budget.js';
 import { checkConfig } from '../check-config.js';
 import { auditsOf, type ConfigAudit, criteriaOf } from '../config-audits.js';
 import { untilAborted } from '../interrupt.js';
 import { loadConfig } from '../load-config.js';
 import { createPlugins } from '../plugins.js';
-import { fittedLines, pacesOf } from './explain.js';
 import { prepare, type Prepared } from '../prepare.js';
 import { type Lab, recordOf, runPrepared, versionsOf } from '../run-audit.js';
 import { recordedPlan } from '../run-folder.js';
@@ -93,10 +92,12 @@ async function runAll(
 ): Promise<readonly AuditFacts[]> {
   const planned: Planned[] = [];
   try {
-    for (const audit of audits) planned.push(await plan(audit, setting, terminal));
+    for (const audit of audits) {
+      planned.push(await placed(await plan(audit, setting, terminal), setting, terminal));
+    }
     const facts: AuditFacts[] = [];
     for (const audit of await fitted(planned, setting.request.budget, terminal)) {
-      facts.push(await run(await placed(audit, setting, terminal), terminal));
+      facts.push(await run(audit, terminal));
     }
     return facts;
   } finally {
@@ -123,27 +124,19 @@ async function fitted(
   terminal: Terminal,
 ): Promise<readonly Planned[]> {
   if (budget === null) return audits;
-  const timed = [];
-  for (const { prepared } of audits) {
-    timed.push({ assembled: prepared.assembled, paces: await pacesOf(prepared, terminal) });
-  }
-  const extent = fitAll(timed, budget);
-  for (const line of fittedLines(timed, extent)) terminal.err(`gauntlet: ${line}\n`);
-  return audits.map((audit) => ({
-    ...audit,
-    prepared: changed(audit.prepared, withExtent(audit.prepared.assembled, extent)),
-  }));
+  const shared = audits.map(({ prepared, request }) => ({ prepared, folder: request.out }));
+  const cut = await fitInto(budget, shared, terminal);
+  return audits.map((audit, i) => ({ ...audit, prepared: cut[i]! }));
 }
 
-const changed = (prepared: Prepared, assembled: Prepared['assembled']): Prepared => ({
-  ...prepared,
-  assembled,
-});
-
-/** An audit with the folder of its run. The same plan finds it again, whatever batch size was found fast. */
+/** An audit with the folder of its run. The same plan finds it again, whatever batch size was found fast, and whatever a budget leaves of it. */
 async function placed(audit: Planned, { request }: Setting, { cwd }: Terminal): Promise<Planned> {
   const { prepared, lab } = audit;
-  const record = { ...recordOf(prepared, audit.request, versionsOf(lab)), batchSize: null };
+  const record = {
+    ...recordOf(prepared, audit.request, versionsOf(lab)),
+    batchSize: null,
+    budget: request.budget,
+  };
   const key = createHash('sha256').update(JSON.stringify(record)).digest('hex').slice(0, 12);
   const out = join(request.out, `${audit.model}-${audit.threatModel}-${key}`);
   const { plan: own } = prepared.assembled;
@@ -151,7 +144,7 @@ async function placed(audit: Planned, { request }: Setting, { cwd }: Terminal): 
   return {
     ...audit,
     request: { ...audit.request, out },
-    prepared: changed(prepared, { ...prepared.assembled, plan: { ...own, batchSize } }),
+    prepared: { ...prepared, assembled: { ...prepared.assembled, plan: { ...own, batchSize } } },
   };
 }
 

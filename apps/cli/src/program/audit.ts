@@ -66,6 +66,10 @@ export function addAudit(program: Command, version: string, terminal: Terminal):
     .addOption(shared('output'))
     .addOption(shared('engine'))
     .option(
+      '--budget <time>',
+      'cut samples, then restarts, to fit the attacks into a time, such as 90s, 10m or 2h',
+    )
+    .option(
       '--out <folder>',
       'where results go (default: gauntlet-out/MODEL-TIME); an unfinished run goes on',
     )

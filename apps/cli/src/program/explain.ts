@@ -5,8 +5,8 @@ import { parseRequest } from '../request.js';
 import type { Terminal } from '../terminal.js';
 import { parseDuration } from '../values.js';
 
-/** Options of an audit that decide nothing about its plan; `json` is explain's own. */
-const LEFT_OUT = ['out', 'overwrite', 'json', 'metric'];
+/** Options of an audit that decide nothing about its plan; `budget` and `json` are explain's own. */
+const LEFT_OUT = ['out', 'overwrite', 'budget', 'json', 'metric'];
 
 /** Adds `gauntlet explain`, which takes the options of `gauntlet audit`. */
 export function addExplain(program: Command, terminal: Terminal): void {

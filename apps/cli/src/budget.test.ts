@@ -1,0 +1,50 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { called } from './testing/called.js';
+import { ROOT } from './testing/packed.js';
+
+const DIGITS = `${ROOT}examples/digits`;
+
+let user = '';
+beforeAll(() => (user = mkdtempSync(join(tmpdir(), 'budget-'))));
+afterAll(() => rmSync(user, { recursive: true, force: true }));
+
+const COMMAND = [
+  ...['audit', `${DIGITS}/digits.onnx`, '--data', `${DIGITS}/digits.npz`, '--epsilon', '0.1'],
+  ...['--attack', 'fgsm', '--batch-size', '10', '--restarts', '2', '--budget', '36s', '--out', 'run'],
+];
+const json = (file: string) => JSON.parse(readFileSync(join(user, 'run', file), 'utf8')) as unknown;
+
+/** A clock on which every look takes so long: that is the pace of the machine. */
+const clock = (tick: number) => {
+  let ticks = 0;
+  return () => ticks++ * tick;
+};
+
+const SAID = 'Cut to fit into 36.0 s: 120 of 200 samples and 1 of 2 restarts. No attack was made weaker.';
+
+it('cuts an audit to fit a time, says so, and goes on with what was left although the machine got slower', async () => {
+  const enough = new AbortController();
+  const stopped = await called(user, COMMAND, {
+    now: clock(1),
+    signal: enough.signal,
+    err: (text) => text.includes('parts done') && enough.abort(),
+  });
+  expect(stopped).toMatchObject({ status: 130, err: expect.stringContaining('40 rows are finished') });
+  const plan = json('plan.json');
+  const [kept, whole] = [120, 200].map((samples, i) => ({ samples, restarts: i + 1 }));
+  const budget = { seconds: 36, kept, whole };
+  expect(plan).toMatchObject({ data: { samples: 120 }, restarts: 1, budget });
+
+  const gone = await called(user, COMMAND, { now: clock(9) });
+  expect(gone).toMatchObject({ status: 0, out: expect.stringContaining(SAID) });
+  expect(json('plan.json')).toEqual(plan);
+  expect(json('audit.json')).toMatchObject({ data: { samples: 120 }, budget });
+  await called(user, ['report', 'run', '-o', 'run/report.md']);
+  expect(readFileSync(join(user, 'run/report.md'), 'utf8')).toContain(SAID);
+
+  const anew = await called(user, [...COMMAND, '--overwrite'], { now: clock(0.1) });
+  expect(anew.err).toContain('The whole plan fits into the budget.');
+  expect(anew.out).not.toContain('Cut to fit');
+});
