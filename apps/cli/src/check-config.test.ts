@@ -23,14 +23,18 @@ const GOOD = defineConfig({
 it('fills in defaults', async () => {
   expect(await check(GOOD)).toMatchObject({
     data: { bounds: [0, 1], options: {} },
+    certifiers: {},
     threatModels: {
-      small: { norm: 'linf', access: 'gradients', epsilons: [{}, { text: '8/255', value: 8 / 255 }] },
+      small: { norm: 'linf', epsilons: [{}, { text: '8/255', value: 8 / 255 }] },
     },
     restarts: 1,
     seed: 0,
     baseline: 'gauntlet-baseline.json',
   });
 });
+
+const MODEL = { path: 'digits.onnx' };
+const GUARDED = { digits: { ...MODEL, defences: { 'feature-squeezing': {} } } };
 
 /** Cases: what is changed, and the only thing that is said. */
 const CASES: readonly (readonly [change: Record<string, unknown>, said: RegExp])[] = [
@@ -116,11 +120,22 @@ const CASES: readonly (readonly [change: Record<string, unknown>, said: RegExp])
   ],
   [
     { attacks: { pgd: {}, '@gauntlet/attack-pgd': {} } },
-    /attack\/pgd, which is attacks\.pgd too at attacks\.@gauntlet\/attack-pgd, expected each attack once/,
+    /attack\/pgd, which is attacks\.pgd too at attacks\.@gauntlet\/attack-pgd, expected each once/,
   ],
   [
     { attacks: { pgd: {}, '@gauntlet/attack-pgd': {} } },
-    /attack\/pgd, which is attacks\.pgd too at attacks\.@gauntlet\/attack-pgd, expected each attack once/,
+    /attack\/pgd, which is attacks\.pgd too at attacks\.@gauntlet\/attack-pgd, expected each once/,
+  ],
+  [
+    { attacks: { pgd: {}, cw: { threatModels: ['round'], models: ['digit'] } } },
+    /model 'digit' at attacks\.cw\.models, .* Did you mean digits\?/,
+  ],
+  [
+    {
+      models: { digits: MODEL, other: MODEL },
+      attacks: { pgd: { threatModels: ['small'] }, cw: { threatModels: ['round'], models: ['other'] } },
+    },
+    /no attack for digits at threatModels\.round, expected at least one/,
   ],
   [{ thresholds: [] }, /list at thresholds, expected a list of at least 1/],
   [
@@ -151,6 +166,70 @@ const CASES: readonly (readonly [change: Record<string, unknown>, said: RegExp])
     { thresholds: [{ measure: 'drop', threatModel: 'small', epsilon: 1 }] },
     /epsilon '1' at thresholds\[0\]\.epsilon, expected one of 0\.05, 8\/255/,
   ],
+  [
+    { models: { digits: { ...MODEL, members: ['hardened.onnx'] } } },
+    /files at models\.digits\.members, expected a defence that takes several models, named last/,
+  ],
+  [
+    { models: { digits: { ...MODEL, defences: { ensemble: {} } } } },
+    /nothing at models\.digits\.members, expected the files of the other models of defence\/ensemble/,
+  ],
+  [
+    { models: { digits: { ...MODEL, defences: { ensemble: {} }, members: ['hard.onnx'] } } },
+    /missing file 'hard\.onnx' at models\.digits\.members\[0\]/,
+  ],
+  [
+    { models: { digits: { ...MODEL, static: true } } },
+    /true at models\.digits\.static, expected a defence to leave out/,
+  ],
+  [
+    { data: { path: 'digits.npz', fit: { heldOut: 20 } } },
+    /samples to fit on at data\.fit, expected a detector among the defences, or a universal attack/,
+  ],
+  [
+    { models: GUARDED, data: { path: 'digits.npz', fit: { path: 'no.npz' } } },
+    /missing file 'no\.npz' at data\.fit\.path/,
+  ],
+  [
+    { models: GUARDED, data: { path: 'digits.npz', fit: { path: 'digits.npz', heldOut: 20 } } },
+    /object at data\.fit, expected path or heldOut, not both/,
+  ],
+  [
+    { models: GUARDED, data: { path: 'digits.npz', fit: { falseRejection: 0.1 } } },
+    /key 'falseRejection' at data\.fit, .* Did you mean falseRejections\?/,
+  ],
+  [
+    {
+      threatModels: {
+        small: { epsilons: [0.1], surrogates: ['hard.onnx'] },
+        round: GOOD.threatModels['round'],
+      },
+      thresholds: [{ measure: 'drop' }],
+    },
+    /missing file 'hard\.onnx' at threatModels\.small\.surrogates\[0\]/,
+  ],
+  [
+    { attacks: undefined, options: { pgd: { step: 1 } } },
+    /option 'step' at options\.pgd, expected one of steps, .* Did you mean steps\?/,
+  ],
+  [{ options: { pgd: {} } }, /options beside attacks at options, expected them under attacks\.NAME\.options/],
+  [
+    { metrics: ['security-curv'] },
+    /metric 'security-curv' at metrics\[0\], .* Did you mean security-curve\?/,
+  ],
+  [{ certifiers: { ibb: {} } }, /certifier 'ibb' at certifiers\.ibb, .* Did you mean ibp\?/],
+  [
+    { certifiers: { ibp: { threatModels: ['smal'] } } },
+    /threat model 'smal' at certifiers\.ibp\.threatModels, .* Did you mean small\?/,
+  ],
+  [
+    { certifiers: { ibp: {} } },
+    /norm l2 of threatModels\.round at certifiers\.ibp, expected linf\. Say with certifiers\.ibp\.threatModels/,
+  ],
+  [
+    { thresholds: [{ measure: 'certified-accuracy', atLeast: 0.1 }] },
+    /'certified-accuracy' at thresholds\[0\]\.measure, expected a certifier for digits under small, digits under round/,
+  ],
   [{ seed: 'x' }, /'x' at seed, expected a number/],
   [{ memory: 'much' }, /'much' at memory, expected a size/],
 ];
@@ -159,6 +238,30 @@ it.each(CASES)('says what is wrong with %j, and nothing else', async (change, sa
   const error = (await check({ ...GOOD, ...change }).catch((thrown: unknown) => thrown)) as Error;
   expect(error.message).toMatch(said);
   expect(error.message.split('\n')).toHaveLength(1);
+});
+
+it('takes what a defence proves about its own answers for a certifier, in its norms', async () => {
+  const models = { digits: { ...MODEL, defences: { smoothing: {} } } };
+  const thresholds = (threatModel: string) => [{ measure: 'certified-accuracy', atLeast: 0.1, threatModel }];
+  await check({ ...GOOD, models, thresholds: thresholds('round') });
+  await expect(check({ ...GOOD, models, thresholds: thresholds('small') })).rejects.toThrow(
+    /expected a certifier for digits under small\./,
+  );
+});
+
+it('refuses an attack that reads the model, where the threat model does not let it know the model', async () => {
+  const reads = { ...(await plugins.attack('square')), reads: 'trees' as const };
+  const value = {
+    ...GOOD,
+    threatModels: { small: { epsilons: [0.1], access: 'scores' } },
+    attacks: { square: {} },
+    thresholds: [{ measure: 'drop' }],
+  };
+  await check(value);
+  const own = { ...plugins, attack: async () => reads as never };
+  await expect(checkConfig({ name: 'c', folder, value }, own)).rejects.toThrow(
+    /access scores of threatModels\.small at attacks\.square, expected gradients, which it needs/,
+  );
 });
 
 it('says all at once', async () => {

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { GauntletError } from '@gauntlet/core';
-import { badAttacks, badOptions, told } from './check-attacks.js';
+import { badDefences, badFit, type Defended, mayProve } from './check-defences.js';
+import { badAttacks, badCertifiers } from './check-uses.js';
 import {
   type CheckedConfig,
   configSchema,
@@ -11,6 +12,7 @@ import {
   threatModel as threatSchema,
   threshold as thresholdSchema,
 } from './config.js';
+import { badNamed, badOptions, pluginsOf, told } from './config-plugins.js';
 import { type Path, pathOf, problem, problemsOf, unknownName } from './config-problems.js';
 import type { FoundConfig } from './load-config.js';
 import type { Plugins } from './plugins.js';
@@ -28,14 +30,19 @@ export async function checkConfig(
 ): Promise<CheckedConfig> {
   const whole = configSchema.safeParse(raw);
   const parts = partsOf(raw);
+  const named = await namedIn(parts, plugins);
   const problems = [
     ...(whole.success ? [] : whole.error.issues.flatMap((issue) => problemsOf(issue, raw))),
     ...badNames(parts),
     ...(await missingFiles(parts, folder)),
     ...(await badOptionsOfData(parts, folder, plugins)),
-    ...(await badDefences(parts, plugins)),
-    ...(await badAttacks(parts.attacks, parts.threats, plugins)),
-    ...badThresholds(parts),
+    ...(await badDefences(named.models)),
+    ...badFit(fieldsOf(parts.dataGiven)['fit'], named.models, named.attacks),
+    ...(await badAttacks(named.attacks, parts.targets)),
+    ...(await badInstalled(parts, named.installed)),
+    ...(await badCertifiers(named.certifiers, parts.targets)),
+    ...named.metrics.filter((metric) => typeof metric === 'string'),
+    ...badThresholds(parts, named),
     ...(await badMemory(parts.memory)),
   ];
   if (problems.length > 0 || !whole.success) throw new GauntletError('input', problems.join('\n'));
@@ -44,14 +51,16 @@ export async function checkConfig(
 
 /** What makes sense of a configuration, whatever is wrong beside it. */
 function partsOf(raw: unknown) {
-  const { models, data, threatModels, attacks, thresholds, memory } = fieldsOf(raw);
+  const { models, data, threatModels, attacks, thresholds, memory, ...rest } = fieldsOf(raw);
   const threats = Object.entries(fieldsOf(threatModels));
   return {
     models: fieldsOf(models),
     data: dataSchema.safeParse(data).data,
-    dataPath: fieldsOf(data)['path'],
-    threats: {
-      names: threats.map(([name]) => name),
+    dataGiven: data,
+    threatModels: fieldsOf(threatModels),
+    targets: {
+      models: Object.keys(fieldsOf(models)),
+      threatModels: threats.map(([name]) => name),
       sound: new Map(
         threats.flatMap(([name, one]) => {
           const found = threatSchema.safeParse(one);
@@ -59,7 +68,10 @@ function partsOf(raw: unknown) {
         }),
       ),
     },
-    attacks: fieldsOf(attacks),
+    attacks,
+    installed: rest['options'],
+    certifiers: rest['certifiers'],
+    metrics: rest['metrics'],
     thresholds: (Array.isArray(thresholds) ? thresholds : []).map(
       (one) => thresholdSchema.safeParse(one).data,
     ),
@@ -69,8 +81,30 @@ function partsOf(raw: unknown) {
 
 type Parts = ReturnType<typeof partsOf>;
 
-const badNames = ({ models, threats }: Parts): string[] =>
-  Object.entries({ models: Object.keys(models), threatModels: threats.names }).flatMap(([kind, names]) =>
+/** The plugins that a configuration names, or what is wrong with their names. */
+async function namedIn({ models, attacks, installed, certifiers, metrics }: Parts, plugins: Plugins) {
+  const defended: Defended[] = [];
+  for (const [name, given] of Object.entries(models)) {
+    const path: Path = ['models', name, 'defences'];
+    const defences = await pluginsOf(fieldsOf(given)['defences'], path, plugins.defence);
+    defended.push({ name, given, defences });
+  }
+  const names = (Array.isArray(metrics) ? metrics : []).filter((name) => typeof name === 'string');
+  return {
+    models: defended,
+    attacks: await pluginsOf(attacks, ['attacks'], plugins.attack),
+    installed: await pluginsOf(installed, ['options'], plugins.attack),
+    certifiers: await pluginsOf(certifiers, ['certifiers'], plugins.certifier),
+    metrics: await Promise.all(
+      names.map((name, i) => told(() => plugins.metric(name, pathOf(['metrics', i])))),
+    ),
+  };
+}
+
+type NamedPlugins = Awaited<ReturnType<typeof namedIn>>;
+
+const badNames = ({ targets }: Parts): string[] =>
+  Object.entries({ models: targets.models, threatModels: targets.threatModels }).flatMap(([kind, names]) =>
     names
       .filter((name) => !NAME.test(name))
       .map((name) =>
@@ -84,12 +118,19 @@ const isThere = (path: string) =>
     () => false,
   );
 
-async function missingFiles({ models, dataPath }: Parts, folder: string): Promise<string[]> {
+async function missingFiles({ models, dataGiven, threatModels }: Parts, folder: string): Promise<string[]> {
+  const listed = (path: Path, files: unknown) =>
+    (Array.isArray(files) ? files : []).map((file: unknown, i) => [[...path, i], file] as const);
   const files: (readonly [Path, unknown])[] = [
-    ...Object.entries(models).map(
-      ([name, one]) => [['models', name, 'path'], fieldsOf(one)['path']] as const,
+    ...Object.entries(models).flatMap(([name, given]) => {
+      const { path, members } = fieldsOf(given);
+      return [[['models', name, 'path'], path] as const, ...listed(['models', name, 'members'], members)];
+    }),
+    [['data', 'path'], fieldsOf(dataGiven)['path']],
+    [['data', 'fit', 'path'], fieldsOf(fieldsOf(dataGiven)['fit'])['path']],
+    ...Object.entries(threatModels).flatMap(([name, given]) =>
+      listed(['threatModels', name, 'surrogates'], fieldsOf(given)['surrogates']),
     ),
-    [['data', 'path'], dataPath],
   ];
   const problems: string[] = [];
   for (const [path, file] of files) {
@@ -110,39 +151,46 @@ async function badOptionsOfData({ data }: Parts, folder: string, plugins: Plugin
     : badOptions(source.options, data!.options, ['data', 'options']);
 }
 
-async function badDefences({ models }: Parts, plugins: Plugins): Promise<string[]> {
-  const problems: string[] = [];
-  for (const [model, one] of Object.entries(models)) {
-    for (const [name, options] of Object.entries(fieldsOf(fieldsOf(one)['defences']))) {
-      const path: Path = ['models', model, 'defences', name];
-      const defence = await told(() => plugins.defence(name, pathOf(path)));
-      problems.push(
-        ...(typeof defence === 'string'
-          ? [defence]
-          : await badOptions(defence.options, fieldsOf(options), path)),
-      );
-    }
-  }
-  return problems;
+/** Options of installed attacks, where none is named. */
+async function badInstalled(
+  { attacks, installed }: Parts,
+  named: NamedPlugins['installed'],
+): Promise<readonly string[]> {
+  if (attacks === undefined || installed === undefined) return badNamed(named);
+  return [
+    problem(['options'], 'options beside attacks', 'them under attacks.NAME.options', 'Move them there.'),
+  ];
 }
 
-const badThresholds = ({ thresholds, models, threats }: Parts): string[] =>
+const badThresholds = ({ thresholds, targets }: Parts, named: NamedPlugins): string[] =>
   thresholds.flatMap((threshold, i) => {
-    const { model, threatModel, epsilon } = threshold ?? {};
+    const { model, threatModel, epsilon, measure } = threshold ?? {};
     const path = (key: string): Path => ['thresholds', i, key];
-    const concerned = threats.names.filter((name) => (threatModel ?? name) === name);
-    const known = concerned.flatMap((name) => threats.sound.get(name)?.epsilons ?? []);
+    const concerned = targets.threatModels.filter((name) => (threatModel ?? name) === name);
+    const known = concerned.flatMap((name) => targets.sound.get(name)?.epsilons ?? []);
     // One that makes no sense itself may have meant this radius.
-    const sure = concerned.every((name) => threats.sound.has(name));
+    const sure = concerned.every((name) => targets.sound.has(name));
     const problems: string[] = [];
-    if (model !== undefined && !(model in models)) {
-      problems.push(unknownName(path('model'), 'model', model, Object.keys(models)));
+    if (model !== undefined && !targets.models.includes(model)) {
+      problems.push(unknownName(path('model'), 'model', model, targets.models));
     }
-    if (threatModel !== undefined && !threats.names.includes(threatModel)) {
-      problems.push(unknownName(path('threatModel'), 'threat model', threatModel, threats.names));
+    if (threatModel !== undefined && !targets.threatModels.includes(threatModel)) {
+      problems.push(unknownName(path('threatModel'), 'threat model', threatModel, targets.threatModels));
     } else if (sure && epsilon !== undefined && !known.some(({ value }) => value === epsilon.value)) {
       const radii = known.map(({ text }) => text);
       problems.push(unknownName(path('epsilon'), 'epsilon', epsilon.text, radii));
+    }
+    const unproven = named.models
+      .filter(({ name }) => (model ?? name) === name)
+      .flatMap((one) =>
+        concerned
+          .filter((threat) => !mayProve(one, threat, { certifiers: named.certifiers, targets }))
+          .map((threat) => `${one.name} under ${threat}`),
+      );
+    if (measure === 'certified-accuracy' && unproven.length > 0) {
+      const expected = `a certifier for ${unproven.join(', ')}`;
+      const remedy = 'Add one under certifiers, or narrow the threshold down with model and threatModel.';
+      problems.push(problem(path('measure'), `'${measure}'`, expected, remedy));
     }
     return problems;
   });

@@ -1,14 +1,13 @@
 import { resolve } from 'node:path';
+import type { Plugin } from '@gauntlet/core';
 import type { Criterion } from '@gauntlet/gate';
-import type { CheckedConfig } from './config.js';
+import { accessUnder, type CheckedConfig, type Pair, takesPart } from './config.js';
 import type { Plugins } from './plugins.js';
-import { ALONE, type AuditRequest, type Setting } from './request.js';
+import { type AuditRequest, FALSE_REJECTIONS, type Setting } from './request.js';
 import { parseBytes } from './values.js';
 
 /** One audit of a configuration: a model under a threat model. */
-export interface ConfigAudit {
-  readonly model: string;
-  readonly threatModel: string;
+export interface ConfigAudit extends Pair {
   readonly request: AuditRequest;
 }
 
@@ -18,72 +17,95 @@ export async function auditsOf(
   folder: string,
   plugins: Plugins,
 ): Promise<readonly ConfigAudit[]> {
-  const attacks = new Map<string, string>();
-  for (const name of Object.keys(config.attacks)) attacks.set(name, (await plugins.attack(name)).id);
-  const defences = new Map<string, string>();
-  for (const name of Object.values(config.models).flatMap((model) => Object.keys(model.defences))) {
-    defences.set(name, (await plugins.defence(name)).id);
-  }
-  const data = (await plugins.dataset(resolve(folder, config.data.path))).id;
-  const ids = { attacks, defences, data };
+  const defences = Object.values(config.models).flatMap((model) => Object.keys(model.defences));
+  const setting = {
+    folder,
+    data: await plugins.dataset(resolve(folder, config.data.path)),
+    named: {
+      attacks: await byName(Object.keys(config.attacks ?? {}), plugins.attack),
+      certifiers: await byName(Object.keys(config.certifiers), plugins.certifier),
+      defences: await byName(defences, plugins.defence),
+      installed: await byName(Object.keys(config.options ?? {}), plugins.attack),
+    },
+  };
   return Object.keys(config.models).flatMap((model) =>
     Object.keys(config.threatModels).map((threatModel) => ({
       model,
       threatModel,
-      request: requestOf(config, { folder, model, threatModel, ids }),
+      request: requestOf(config, { ...setting, model, threatModel }),
     })),
   );
 }
 
-interface Names {
-  /** Where paths start from. */
-  readonly folder: string;
-  readonly model: string;
-  readonly threatModel: string;
-  /** Ids of plugins, by their names in the configuration. */
-  readonly ids: {
-    readonly attacks: ReadonlyMap<string, string>;
-    readonly defences: ReadonlyMap<string, string>;
-    readonly data: string;
-  };
+async function byName<P>(
+  names: readonly string[],
+  load: (name: string) => Promise<P>,
+): Promise<ReadonlyMap<string, P>> {
+  const all = new Map<string, P>();
+  for (const name of names) all.set(name, await load(name));
+  return all;
 }
 
-function requestOf(config: CheckedConfig, names: Names): AuditRequest {
+/** What `byName` needs of a plugin. */
+type Known = Pick<Plugin, 'id' | 'kind'>;
+
+interface Place extends Pair {
+  /** Where paths start from. */
+  readonly folder: string;
+  readonly data: Known;
+  /** Plugins by their names in the configuration. */
+  readonly named: Readonly<
+    Record<'attacks' | 'certifiers' | 'defences' | 'installed', ReadonlyMap<string, Known>>
+  >;
+}
+
+function requestOf(config: CheckedConfig, { folder, named, ...place }: Place): AuditRequest {
   const { data } = config;
-  const { folder, ids } = names;
-  const model = config.models[names.model]!;
-  const threat = config.threatModels[names.threatModel]!;
-  const attacks = Object.entries(config.attacks).filter(
-    ([, { threatModels }]) => threatModels?.includes(names.threatModel) ?? true,
-  );
-  const settings = (plugin: string, options: Readonly<Record<string, unknown>>): Setting[] =>
-    Object.entries(options).map(([option, value]) => ({ plugin, option, value }));
+  const model = config.models[place.model]!;
+  const threat = config.threatModels[place.threatModel]!;
+  const path = (file: string) => resolve(folder, file);
+  const own = (uses: CheckedConfig['certifiers']) =>
+    Object.entries(uses).filter(([, use]) => takesPart(use, place));
+  const attacks = config.attacks && own(config.attacks);
+  const certifiers = own(config.certifiers);
+  const defences = Object.entries(model.defences);
+  const fitted =
+    defences.some(([name]) => named.defences.get(name)!.kind === 'detector') ||
+    attacks?.some(([name]) => named.attacks.get(name)!.kind === 'universal');
   const list = (value: number | number[]) => [value].flat();
   return {
-    ...ALONE,
-    model: resolve(folder, model.path),
-    data: resolve(folder, data.path),
+    model: path(model.path),
+    data: path(data.path),
     norm: threat.norm,
     epsilons: threat.epsilons
       .filter(({ value }, i, all) => all.findIndex((other) => other.value === value) === i)
       .sort((a, b) => a.value - b.value),
-    attacks: attacks.map(([attack]) => attack),
-    metrics: [],
+    attacks: attacks?.map(([attack]) => attack) ?? null,
+    metrics: config.metrics,
+    certifiers: certifiers.map(([name]) => name),
     settings: [
-      ...attacks.flatMap(([attack, { options }]) => settings(ids.attacks.get(attack)!, options)),
-      ...Object.entries(model.defences).flatMap(([name, options]) =>
-        settings(ids.defences.get(name)!, options),
+      ...(attacks ?? []).flatMap(([name, use]) => settings(named.attacks.get(name)!.id, use.options)),
+      ...Object.entries(config.options ?? {}).flatMap(([name, own]) =>
+        settings(named.installed.get(name)!.id, own),
       ),
-      ...settings(ids.data, data.options),
+      ...certifiers.flatMap(([name, use]) => settings(named.certifiers.get(name)!.id, use.options)),
+      ...defences.flatMap(([name, own]) => settings(named.defences.get(name)!.id, own)),
+      ...settings(place.data.id, data.options),
     ],
-    stack: { ...ALONE.stack, defences: Object.keys(model.defences) },
+    stack: {
+      ...stackOf(fitted ? data.fit : undefined, path),
+      defences: defences.map(([name]) => name),
+      members: (model.members ?? []).map(path),
+    },
+    static: model.static,
+    surrogates: (threat.surrogates ?? []).map(path),
     limit: data.limit ?? Infinity,
     batchSize: config.batchSize,
     memory: parseBytes(config.memory, 'memory'),
     seed: config.seed,
     restarts: config.restarts,
     queries: threat.queries ?? null,
-    access: threat.access,
+    access: accessUnder(threat),
     bounds: data.bounds,
     input: {
       ...(model.mean !== undefined && { mean: list(model.mean) }),
@@ -99,6 +121,16 @@ function requestOf(config: CheckedConfig, names: Names): AuditRequest {
     json: false,
   };
 }
+
+const settings = (plugin: string, options: Readonly<Record<string, unknown>>): Setting[] =>
+  Object.entries(options).map(([option, value]) => ({ plugin, option, value }));
+
+/** How detectors and universal attacks are fitted, where there are any. */
+const stackOf = (fit: CheckedConfig['data']['fit'], path: (file: string) => string) => ({
+  fitData: fit?.path === undefined ? null : path(fit.path),
+  heldOut: fit?.heldOut ?? null,
+  falseRejections: fit?.falseRejections ?? FALSE_REJECTIONS,
+});
 
 /** The thresholds of a configuration, one for each model, threat model and radius that they are for. */
 export const criteriaOf = (config: CheckedConfig): readonly Criterion[] =>

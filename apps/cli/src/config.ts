@@ -1,4 +1,6 @@
+import type { Access } from '@gauntlet/core';
 import { z } from 'zod';
+import { FALSE_REJECTIONS } from './request.js';
 import { parseNumber } from './values.js';
 
 /** Names of models and threat models: parts of names of folders. */
@@ -21,6 +23,8 @@ const radius = z
     value: typeof value === 'number' ? value : parseNumber(value, ''),
   }));
 
+const file = z.string().min(1);
+
 const channels = z.union([number, z.array(number).min(1)], { error: `${NUMBER}, or a list of them` });
 const options = z.record(z.string(), z.unknown()).default({});
 
@@ -33,7 +37,7 @@ const named = <T extends z.ZodType>(of: T, what: string) =>
 
 export const model = z
   .strictObject({
-    path: z.string().min(1).describe('the model file, from the folder of the configuration'),
+    path: file.describe('the model file, from the folder of the configuration'),
     mean: channels
       .optional()
       .describe('subtracted from the input inside the model: one number, or one per channel'),
@@ -46,15 +50,43 @@ export const model = z
       .describe(
         'what stands before the model, by short name or package, with its options: the first sees inputs first',
       ),
+    members: z
+      .array(file)
+      .min(1)
+      .optional()
+      .describe('files of the other models of a defence that takes several, which must be the last'),
+    static: z
+      .boolean()
+      .default(false)
+      .describe('whether named attacks are also crafted on the model without its defences'),
   })
   .describe('a model that is audited');
 
+const fit = z
+  .strictObject({
+    path: file.optional().describe('other clean samples, from the folder of the configuration'),
+    heldOut: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('how many samples of the data are set apart instead; a fifth, 500 at most, by default'),
+    falseRejections: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(FALSE_REJECTIONS)
+      .describe('the share of clean samples that each detector may turn away'),
+  })
+  .refine(({ path, heldOut }) => path === undefined || heldOut === undefined, {
+    error: 'path or heldOut, not both',
+  })
+  .describe('the samples that detectors and universal attacks are fitted on, which are not attacked');
+
 export const data = z
   .strictObject({
-    path: z
-      .string()
-      .min(1)
-      .describe('labelled samples: an .npz file or a folder of images, from the folder of the configuration'),
+    path: file.describe(
+      'labelled samples: an .npz file or a folder of images, from the folder of the configuration',
+    ),
     limit: z.int().min(1).optional().describe('the first n samples; all by default'),
     bounds: z
       .tuple([z.number(), z.number()])
@@ -62,6 +94,7 @@ export const data = z
       .default([0, 1])
       .describe('values that inputs may take; 8-bit data is divided by 255 unless this is [0, 255]'),
     options: options.describe('options of the data set, such as the names of its arrays'),
+    fit: fit.optional(),
   })
   .describe('the samples that every model is audited on');
 
@@ -73,9 +106,14 @@ export const threatModel = z
       .min(1)
       .describe('radii of the ball, in the units of x: numbers, or fractions such as "8/255"'),
     access: z
-      .enum(['gradients', 'scores', 'labels'])
-      .default('gradients')
-      .describe('the most that attacks may ask the model for'),
+      .enum(['gradients', 'scores', 'labels', 'none'])
+      .optional()
+      .describe('the most that attacks may ask the model for; gradients by default, none beside surrogates'),
+    surrogates: z
+      .array(file)
+      .min(1)
+      .optional()
+      .describe('files of other models, on which attacks craft what is then tried on the model'),
     targeted: z
       .union([z.int().min(0), z.enum(['next', 'random', 'least-likely'])], {
         error: 'a class id, "next", "random" or "least-likely"',
@@ -90,16 +128,18 @@ export const threatModel = z
   })
   .describe('what the attacker wants, knows and may do');
 
-export const attack = z
+/** An attack or a certifier. */
+export const use = z
   .strictObject({
-    options: options.describe('options of the attack; gauntlet plugins --options lists them'),
+    options: options.describe('its options; gauntlet plugins --options lists them'),
     threatModels: z
       .array(z.string())
       .min(1)
       .optional()
       .describe('the threat models it belongs to; all by default'),
+    models: z.array(z.string()).min(1).optional().describe('the models it is for; all by default'),
   })
-  .describe('an attack, by short name or package');
+  .describe('by short name or package');
 
 const where = {
   model: z.string().optional().describe('for one model; for each by default'),
@@ -124,6 +164,13 @@ export const threshold = z
     }),
     z.strictObject({
       measure: z
+        .literal('certified-accuracy')
+        .describe('answered correctly and proven within epsilon, by whichever certifier, of all samples'),
+      atLeast: share,
+      ...where,
+    }),
+    z.strictObject({
+      measure: z
         .literal('drop')
         .describe('no fall below the baseline that chance does not explain (McNemar, Holm, alpha 0.05)'),
       ...where,
@@ -138,7 +185,18 @@ export const configSchema = z
     models: named(model, 'model'),
     data,
     threatModels: named(threatModel, 'threat model'),
-    attacks: named(attack, 'attack'),
+    attacks: named(use, 'attack')
+      .optional()
+      .describe('the attacks; all that are installed and fit by default'),
+    options: z
+      .record(z.string(), z.record(z.string(), z.unknown()))
+      .optional()
+      .describe('options of installed attacks by short name, where attacks is left out'),
+    certifiers: z.record(z.string(), use).default({}).describe('what proves a share of the accuracy'),
+    metrics: z
+      .array(z.string())
+      .default([])
+      .describe('more metrics over the rows, by short name or package; they decide nothing'),
     restarts: z.int().min(1).default(1).describe('runs of each attack from other random numbers'),
     seed: z.int().min(0).default(0).describe('seed of everything random'),
     batchSize: z
@@ -168,6 +226,22 @@ export const defineConfig = (config: Config): Config => config;
 
 /** A threat model of a configuration, with its defaults. */
 export type ThreatModel = z.output<typeof threatModel>;
+
+/** A model under a threat model, by their names. */
+export interface Pair {
+  readonly model: string;
+  readonly threatModel: string;
+}
+
+/** Whether an attack or certifier takes part in the audit of a pair. */
+export const takesPart = (
+  { models, threatModels }: Pick<z.output<typeof use>, 'models' | 'threatModels'>,
+  { model, threatModel }: Pair,
+): boolean => (models?.includes(model) ?? true) && (threatModels?.includes(threatModel) ?? true);
+
+/** The most that attacks may ask the model for: nothing, where other models are there to craft on, unless it is said. */
+export const accessUnder = ({ access, surrogates }: ThreatModel): Access =>
+  access ?? (surrogates === undefined ? 'gradients' : 'none');
 
 /** The fields of what may be an object; none where it is something else. */
 export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>

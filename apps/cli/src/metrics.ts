@@ -1,7 +1,17 @@
 import { type CertificateMetric, type Certified, type Metric, type Row, runOf } from '@gauntlet/core';
 import type { AuditJson } from './audit-json.js';
+import { createPlugins } from './plugins.js';
 
 type Measured = NonNullable<AuditJson['metrics']>[number];
+
+/** Metrics by name. They are loaded apart from other plugins: they decide no row, so that a finished run can be measured again. */
+export async function metricsOf(
+  names: readonly string[],
+  cwd: string,
+): Promise<readonly (Metric | CertificateMetric)[]> {
+  const plugins = createPlugins(cwd);
+  return Promise.all(names.map((name) => plugins.metric(name)));
+}
 
 /** The values of metrics over a run, each over the rows or certificates that it asks for. */
 export const measure = (

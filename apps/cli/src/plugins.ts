@@ -35,11 +35,11 @@ export interface Plugins {
   /** The same, but none that is universal: one that can craft training data. */
   evasion(name: string): Promise<Evasion>;
   /** The metric of a short name (`security-curve`) or of a package. */
-  metric(name: string): Promise<Metric | CertificateMetric>;
+  metric(name: string, at?: string): Promise<Metric | CertificateMetric>;
   /** The defence or detector of a short name (`jpeg`) or of a package. */
   defence(name: string, at?: string): Promise<Preprocessor | Wrapper | Detector>;
   /** The certifier of a short name (`ibp`) or of a package. */
-  certifier(name: string): Promise<Certifier>;
+  certifier(name: string, at?: string): Promise<Certifier>;
   /** The training defence of a short name (`adversarial-training`) or of a package. */
   training(name: string): Promise<Training>;
   /** Every installed evasion attack of the official packages. */
@@ -121,9 +121,9 @@ export function createPlugins(cwd: string): Plugins {
     load,
     attack: (name, at) => named(['attack'], ['evasion', 'universal'], name, at),
     evasion: (name) => named(['attack'], ['evasion'], name),
-    metric: (name) => named(['metric'], ['metric', 'certificate-metric'], name),
+    metric: (name, at) => named(['metric'], ['metric', 'certificate-metric'], name, at),
     defence: (name, at) => named(['defence', 'detector'], ['preprocessor', 'wrapper', 'detector'], name, at),
-    certifier: (name) => named(['certifier'], ['certifier'], name),
+    certifier: (name, at) => named(['certifier'], ['certifier'], name, at),
     training: (name) => named(['defence'], ['training'], name),
     async attacks() {
       const all: Evasion[] = [];

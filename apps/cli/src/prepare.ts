@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, resolve, sep } from 'node:path';
 import {
   type Access,
   allows,
@@ -78,7 +78,7 @@ export async function prepare(
     const { model, sha256, engine } = await files.open(request.model, request.engine);
     const members = await each(stackAsked.members, (path) => files.open(path, null));
     const others = await each(request.surrogates, (path) => files.open(path, null));
-    const surrogates = named(others, basename(request.model));
+    const surrogates = named(others, request.model);
     const { shape } = model.input;
     const fits = String(shape) === String(plain.shape);
     const anew = () => source.open(request.data, { bounds, shape, options });
@@ -142,13 +142,15 @@ const present = (all: Readonly<Record<string, Model<Access> | null>>) =>
     Object.entries(all).filter((entry): entry is [string, Model<Access>] => entry[1] !== null),
   );
 
-/** Surrogates by the names of their files; by their paths, where another model has that name. */
-function named(files: readonly OpenFile[], taken: string) {
-  const names = [taken, ...files.map(({ path }) => basename(path))];
-  return files.map((file) => {
-    const name = basename(file.path);
-    const unique = names.filter((other) => other === name).length === 1;
-    return { ...file, name: unique ? name : file.path };
+/** Surrogates by the names of their files, with as many folders before them as tell them apart: the same on every machine. */
+function named(files: readonly OpenFile[], model: string) {
+  const all = [model, ...files.map(({ path }) => path)].map((path) => resolve(path).split(sep));
+  const last = (parts: readonly string[], n: number) => parts.slice(-n).join('/');
+  return files.map((file, i) => {
+    const own = all[i + 1]!;
+    let n = 1;
+    while (n < own.length && all.filter((other) => last(other, n) === last(own, n)).length > 1) n++;
+    return { ...file, name: last(own, n) };
   });
 }
 

@@ -69,13 +69,8 @@ export interface AuditRequest {
   readonly json: boolean;
 }
 
-/** What an audit of a model by itself has not: defences, other models, proofs. */
-export const ALONE = {
-  certifiers: [],
-  stack: { defences: [], members: [], fitData: null, heldOut: null, falseRejections: 0.05 },
-  static: false,
-  surrogates: [],
-} as const satisfies Partial<AuditRequest>;
+/** The share of clean samples that a detector may turn away, where nobody says. */
+export const FALSE_REJECTIONS = 0.05;
 
 /** Reads the options of `gauntlet audit`. @throws GauntletError `input` at the first that is missing or makes no sense. */
 export function parseRequest(model: string, raw: RawOptions): AuditRequest {
@@ -130,7 +125,7 @@ function parseStack(raw: RawOptions): StackRequest {
     members: optional('members', parseNames) ?? [],
     fitData: text('fitData') ?? null,
     heldOut: optional('heldOut', atLeast(1)) ?? null,
-    falseRejections: optional('falseRejections', parseShare) ?? ALONE.stack.falseRejections,
+    falseRejections: optional('falseRejections', parseShare) ?? FALSE_REJECTIONS,
   };
 }
 

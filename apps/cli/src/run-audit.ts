@@ -2,6 +2,7 @@ import { join, parse, resolve } from 'node:path';
 import {
   apply,
   type CertificateMetric,
+  type Certified,
   certifiedShardCount,
   certify,
   type Metric,
@@ -33,6 +34,7 @@ export interface Lab {
 export interface Audited {
   readonly verdict: AuditJson;
   readonly rows: readonly Row[];
+  readonly certificates: readonly Certified[];
   /** Where its files are, as the user named it, and what they are called. */
   readonly folder: string;
   readonly files: readonly string[];
@@ -79,7 +81,7 @@ export async function runPrepared(
   });
   const work = { prepared, run, request, folder, versions, metrics: lab.metrics };
   const verdict = await runAll(work, terminal).finally(run.close);
-  return { verdict, rows: run.rows, folder, files: run.files() };
+  return { verdict, rows: run.rows, certificates: run.certificates, folder, files: run.files() };
 }
 
 /** The versions of the packages that take part. */

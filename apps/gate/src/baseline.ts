@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Row, runOf, type Verdict as Fate, unexpected, worstCase } from '@gauntlet/core';
+import { type Certified, type Row, runOf, type Verdict as Fate, unexpected, worstCase } from '@gauntlet/core';
 import { z } from 'zod';
 import type { Terms } from './terms.js';
 
@@ -12,6 +12,8 @@ export interface AuditFacts {
   readonly terms: Terms;
   readonly versions: Readonly<Record<string, string>>;
   readonly rows: readonly Row[];
+  /** What was proven, where anything was to be. */
+  readonly certificates?: readonly Certified[];
 }
 
 const LETTERS: Readonly<Record<Fate, string>> = {
@@ -120,22 +122,40 @@ export const lettersOf = (rows: readonly Row[], epsilon: number): string =>
     .map(({ verdict }) => LETTERS[verdict])
     .join('');
 
-/** Why rows are not all that was planned: what is missing, given twice, or could not be tried. Empty where they are. */
-export function gapsOf({ rows, terms }: Pick<AuditFacts, 'rows' | 'terms'>): string[] {
+/** Why rows and certificates are not all that was planned: what is missing, given twice, or could not be tried. Empty where they are. */
+export function gapsOf({
+  rows,
+  certificates = [],
+  terms,
+}: Pick<AuditFacts, 'rows' | 'certificates' | 'terms'>): string[] {
+  const { epsilons } = terms.threatModel;
   const { samples } = terms.data;
-  return Object.keys(terms.attacks).flatMap((attack) =>
-    terms.threatModel.epsilons.flatMap((epsilon) => {
+  const attacked = Object.keys(terms.attacks).flatMap((attack) =>
+    epsilons.flatMap((epsilon) => {
       const own = rows.filter((row) => runOf(row) === attack && row.epsilon === epsilon);
-      const distinct = new Set(own.map(({ sample }) => sample)).size;
       const failed = own.filter(({ failure }) => failure !== undefined);
       const at = `${attack} at epsilon ${epsilon}`;
       return [
-        ...(distinct < samples ? [`${at} finished ${distinct} of ${samples} samples.`] : []),
-        ...(own.length > samples ? [`${at} has ${own.length} rows for ${samples} samples.`] : []),
+        ...miscounted(at, own, samples),
         ...(failed.length > 0
           ? [`${at} could not be tried on ${failed.length} of ${samples} samples: ${failed[0]!.failure}.`]
           : []),
       ];
     }),
   );
+  const proven = Object.keys(terms.certifiers ?? {}).flatMap((certifier) =>
+    epsilons.flatMap((epsilon) => {
+      const own = certificates.filter((one) => one.certifier === certifier && one.epsilon === epsilon);
+      return miscounted(`${certifier} at epsilon ${epsilon}`, own, samples);
+    }),
+  );
+  return [...attacked, ...proven];
+}
+
+function miscounted(at: string, own: readonly Pick<Row, 'sample'>[], samples: number): string[] {
+  const distinct = new Set(own.map(({ sample }) => sample)).size;
+  return [
+    ...(distinct < samples ? [`${at} finished ${distinct} of ${samples} samples.`] : []),
+    ...(own.length > samples ? [`${at} has ${own.length} rows for ${samples} samples.`] : []),
+  ];
 }

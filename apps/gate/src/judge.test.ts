@@ -1,4 +1,4 @@
-import type { Row, Verdict as Fate } from '@gauntlet/core';
+import type { Certified, Row, Verdict as Fate } from '@gauntlet/core';
 import {
   type AuditFacts,
   baselineOf,
@@ -69,6 +69,23 @@ const atLeast = (
 });
 const BASELINE = baselineOf([auditOf(USUAL)]);
 
+const CERTIFIERS = { certifiers: { 'certifier/ibp': {}, 'certifier/other': {} } };
+
+/** Certificates at 0.1 from a letter for each sample: proven, unknown, or answered wrongly. */
+const certifiedBy = (certifier: string, letters: string): Certified[] =>
+  [...letters].map((letter, sample) => ({
+    ...{ model: 'm.onnx', certifier, sample, norm: 'linf', epsilon: 0.1, label: 1, seconds: 0, seed: 0 },
+    answer: letter === 'w' ? 0 : 1,
+    certificate:
+      letter === 'u' ? { outcome: 'unknown', why: 'for tests' } : { outcome: 'robust', radius: 0.1 },
+  }));
+const PROVEN = [
+  ...certifiedBy('certifier/ibp', `wpp${'u'.repeat(17)}`),
+  ...certifiedBy('certifier/other', `wup${'p'.repeat(2)}${'u'.repeat(15)}`),
+];
+const provenAudit = (certificates: readonly Certified[]) => auditOf(USUAL, CERTIFIERS, { certificates });
+const provenLeast = (value: number): Criterion => ({ ...AT, measure: 'certified-accuracy', atLeast: value });
+
 const gate = (
   audit: AuditFacts | readonly AuditFacts[],
   criteria: readonly Criterion[],
@@ -92,6 +109,15 @@ describe('judge', () => {
     const verdict = gate(auditOf(letters), [criterion]);
     expect(verdict).toMatchObject({ status, doubts: [], findings: [{ status, criterion }] });
     expect(verdict.findings[0]!.value).toBeCloseTo(value, 6);
+  });
+
+  it.each([
+    ['whichever proves it, and what is answered wrongly is not proven', 0.2, 'passed'],
+    ['too little', 0.21, 'failed'],
+  ] as const)('sees what is proven: %s', (_, least, status) => {
+    const audit = provenAudit(PROVEN);
+    const verdict = gate(audit, [provenLeast(least)], baselineOf([audit]));
+    expect(verdict).toMatchObject({ status, doubts: [], findings: [{ value: 0.2 }] });
   });
 
   it('takes the worst case over attacks', () => {
@@ -142,6 +168,14 @@ describe('judge', () => {
       /^10 of 14 samples held, 14 in the baseline: 4 lost, 0 gained/,
     );
     expect(verdict.status).toBe('passed');
+  });
+});
+
+it('is inconclusive where nothing was to be proven', () => {
+  const verdict = gate(auditOf(USUAL), [provenLeast(0)]);
+  expect(verdict).toMatchObject({
+    status: 'inconclusive',
+    findings: [{ words: 'nothing was to be proven' }],
   });
 });
 
@@ -207,6 +241,16 @@ describe('what makes a verdict inconclusive', () => {
         without(({ sample }) => sample === 19),
       ),
       /data\.samples is 19/,
+    ],
+    [
+      'a certifier more',
+      provenAudit(PROVEN),
+      /certifiers is \{"certifier\/ibp":\{\},.*, that of base\.json is nothing/,
+    ],
+    [
+      'one missing certificate',
+      provenAudit(PROVEN.slice(1)),
+      /certifier\/ibp at epsilon 0\.1 finished 19 of 20 samples/,
     ],
     ['other samples', auditOf(WEAK, {}, { rows: renamed }), /its samples are not those of base\.json/],
     ['fewer restarts', auditOf(WEAK, { restarts: 0 }), /restarts is 0/],

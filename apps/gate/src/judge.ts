@@ -1,4 +1,5 @@
-import { type Row, worstCase } from '@gauntlet/core';
+import { worstCase } from '@gauntlet/core';
+import certifiedAccuracy from '@gauntlet/metric-certified-accuracy';
 import metric from '@gauntlet/metric-robust-accuracy';
 import {
   type AuditFacts,
@@ -21,8 +22,11 @@ export type Criterion = {
   readonly epsilon: number;
 } & (
   | {
-      /** Robust accuracy in the worst case over attacks, or the lower end of its 95% interval. */
-      readonly measure: 'robust-accuracy' | 'lower-bound';
+      /**
+       * Robust accuracy in the worst case over attacks, or the lower end of its 95% interval; or the accuracy that is proven within epsilon, by whichever
+       * certifier.
+       */
+      readonly measure: 'robust-accuracy' | 'lower-bound' | 'certified-accuracy';
       readonly atLeast: number;
     }
   | {
@@ -38,7 +42,7 @@ export type Status = 'passed' | 'failed' | 'inconclusive';
 export interface Finding {
   readonly criterion: Criterion;
   readonly status: Status;
-  /** Robust accuracy, its lower bound, or the p-value of the drop after Holm: whatever is compared; null where there is none. */
+  /** Robust accuracy, its lower bound, certified accuracy, or the p-value of the drop after Holm: whatever is compared; null where there is none. */
   readonly value: number | null;
   readonly words: string;
 }
@@ -78,7 +82,7 @@ export function judge({ audits, criteria, baseline, baselineName }: Evidence): V
     const audit = audits.find((one) => sameName(one, criterion));
     if (audit === undefined) return { criterion, value: null, words: 'nothing was run' };
     const past = earlier(audit);
-    if (criterion.measure !== 'drop') return measure(criterion, audit.rows);
+    if (criterion.measure !== 'drop') return measure(criterion, audit);
     if (past === undefined || doubts.get(audit)!.length > 0) {
       return { criterion, value: null, words: 'there is nothing to compare with' };
     }
@@ -132,10 +136,19 @@ const sameName = (a: Named, b: Named) => a.model === b.model && a.threatModel ==
 /** What an audit is called. */
 export const titleOf = ({ model, threatModel }: Named): string => `${model} under ${threatModel}`;
 
-function measure(criterion: Exclude<Criterion, { measure: 'drop' }>, rows: readonly Row[]): Measured {
+function measure(
+  criterion: Exclude<Criterion, { measure: 'drop' }>,
+  { rows, certificates = [] }: AuditFacts,
+): Measured {
+  const asked = `at least ${percent(criterion.atLeast)} is asked for`;
+  if (criterion.measure === 'certified-accuracy') {
+    const { at } = certifiedAccuracy.over(certificates);
+    const value = at.find(({ epsilon }) => epsilon === criterion.epsilon)?.certified ?? null;
+    if (value === null) return { criterion, value, words: 'nothing was to be proven' };
+    return { criterion, value, words: `it is ${percent(value)}, ${asked}` };
+  }
   const own = worstCase(rows).filter(({ epsilon }) => epsilon === criterion.epsilon);
   const { robustAccuracy, interval } = metric.over(own);
-  const asked = `at least ${percent(criterion.atLeast)} is asked for`;
   if (robustAccuracy === null) return { criterion, value: null, words: 'no sample counts' };
   if (criterion.measure === 'robust-accuracy') {
     const words = `it is ${percent(robustAccuracy)}, ${asked}`;

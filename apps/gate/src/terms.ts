@@ -25,13 +25,15 @@ export interface Terms {
   readonly surrogates?: Plan['surrogates'];
   /** Every option of each attack, defaults included, by what `runOf` of core calls it. */
   readonly attacks: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** What proves things, with the options that differ from their defaults. */
+  readonly certifiers?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly restarts: number;
   readonly seed: number;
 }
 
 /** The terms of an audit that is checked and ready to run. */
 export const termsOf = (
-  { plan, steps }: Pick<Assembled, 'plan' | 'steps'>,
+  { plan, steps, provers = [] }: Pick<Assembled, 'plan' | 'steps' | 'provers'>,
   source: { readonly use: string; readonly options: unknown },
 ): Terms => ({
   data: { fingerprint: plan.data.fingerprint, samples: plan.data.samples, ...source },
@@ -45,6 +47,12 @@ export const termsOf = (
       return [name, options] as const;
     }),
   ),
+  ...(provers.length > 0 && {
+    certifiers: Object.fromEntries(
+      // The options of a defence that proves things stand among the defences.
+      provers.map(({ id }) => [id, plan.certifiers?.find(({ use }) => use === id)?.options ?? {}]),
+    ),
+  }),
   restarts: plan.restarts,
   seed: plan.seed,
 });

@@ -19,6 +19,7 @@ export const nameOf = (criterion: Criterion): string =>
 const LABELS: Readonly<Record<Criterion['measure'], string>> = {
   'robust-accuracy': 'robust accuracy',
   'lower-bound': 'lower bound of robust accuracy',
+  'certified-accuracy': 'certified accuracy',
   drop: 'drop against the baseline',
 };
 
@@ -82,6 +83,7 @@ export function writeJunit(verdict: Verdict): string {
 const RULES: readonly { readonly id: string; readonly text: string }[] = [
   { id: 'robust-accuracy', text: 'Robust accuracy, in the worst case over attacks, is below its threshold.' },
   { id: 'lower-bound', text: 'The lower end of the 95% interval of robust accuracy is below its threshold.' },
+  { id: 'certified-accuracy', text: 'Accuracy that is proven is below its threshold.' },
   { id: 'drop', text: 'Robust accuracy fell below that of the baseline, more than chance explains.' },
   { id: 'evidence', text: 'The evidence does not stand, so that the gate cannot say anything.' },
 ];

@@ -24,6 +24,7 @@ import { checkConfig } from '../check-config.js';
 import { auditsOf, type ConfigAudit, criteriaOf } from '../config-audits.js';
 import { untilAborted } from '../interrupt.js';
 import { loadConfig } from '../load-config.js';
+import { metricsOf } from '../metrics.js';
 import { createPlugins } from '../plugins.js';
 import { prepare, type Prepared } from '../prepare.js';
 import { type Lab, recordOf, runPrepared, versionsOf } from '../run-audit.js';
@@ -112,7 +113,11 @@ interface Planned extends ConfigAudit {
 }
 
 async function plan(audit: ConfigAudit, setting: Setting, terminal: Terminal): Promise<Planned> {
-  const lab = { plugins: createPlugins(setting.folder), metrics: [], version: setting.version };
+  const lab = {
+    plugins: createPlugins(setting.folder),
+    metrics: await metricsOf(audit.request.metrics, setting.folder),
+    version: setting.version,
+  };
   const prepared = await untilAborted(terminal.signal, prepare(audit.request, lab.plugins, terminal));
   return { ...audit, prepared, lab };
 }
@@ -150,7 +155,7 @@ async function placed(audit: Planned, { request }: Setting, { cwd }: Terminal): 
 
 async function run({ request, prepared, lab, ...named }: Planned, terminal: Terminal): Promise<AuditFacts> {
   terminal.err(`gauntlet: ${titleOf(named)}\n`);
-  const { verdict, rows } = await runPrepared(prepared, request, lab, terminal);
+  const { verdict, rows, certificates } = await runPrepared(prepared, request, lab, terminal);
   const paint = pc.createColors(terminal.interactive.out && pc.isColorSupported);
   terminal.out(`${renderVerdict(verdict, request.epsilons, paint)}\n\n`);
   return {
@@ -159,6 +164,7 @@ async function run({ request, prepared, lab, ...named }: Planned, terminal: Term
     terms: termsOf(prepared.assembled, prepared.source),
     versions: versionsOf(lab),
     rows,
+    certificates,
   };
 }
 
