@@ -1,4 +1,4 @@
-import { Graph, readModel, writeModel } from '@gauntlet/onnx';
+import { Graph, type ModelProto, readModel } from '@gauntlet/onnx';
 import { bound, type Bounded } from '@gauntlet/onnx-bounds';
 import { outsideReader } from './external.js';
 import type { Prepared } from './prepared.js';
@@ -6,7 +6,7 @@ import { atPath } from './read.js';
 
 /** A model that bounds scores between two corners in one run. */
 export interface BoundsGraph extends Bounded {
-  readonly model: Uint8Array;
+  readonly model: ModelProto;
 }
 
 /**
@@ -18,6 +18,6 @@ export function buildBounds({ name, model, outside, input, scores, types }: Prep
   return atPath(name, () => {
     const graph = new Graph(readModel(model), outsideReader(outside));
     const bounded = bound(graph, { input: input.name, scores, types });
-    return { ...bounded, model: writeModel(graph.model) };
+    return { ...bounded, model: graph.model };
   });
 }

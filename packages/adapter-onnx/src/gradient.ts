@@ -1,5 +1,5 @@
 import type { Term } from '@gauntlet/core';
-import { type Dim, Graph, readModel, writeModel } from '@gauntlet/onnx';
+import { type Dim, Graph, type ModelProto, readModel } from '@gauntlet/onnx';
 import { differentiate, type Lowering } from '@gauntlet/onnx-grad';
 import { outsideReader } from './external.js';
 import { type CompiledLoss, compileLoss } from './loss.js';
@@ -7,7 +7,7 @@ import { BATCH, type Prepared } from './prepared.js';
 
 /** A model that computes scores, a loss and the loss's gradient by the input in one run. */
 export interface GradientGraph extends CompiledLoss {
-  readonly model: Uint8Array;
+  readonly model: ModelProto;
   /** The tensor that holds the gradient; it has the shape of the input. */
   readonly gradient: string;
 }
@@ -31,7 +31,7 @@ export function buildGradient(
   const gradient = gradients.get(input.name)!;
   graph.output(compiled.loss, 'float32', [batch]);
   graph.output(gradient, 'float32', [batch, ...input.shape]);
-  return { ...compiled, model: writeModel(graph.model), gradient };
+  return { ...compiled, model: graph.model, gradient };
 }
 
 /** A prepared model with a loss appended, ready to be differentiated. */

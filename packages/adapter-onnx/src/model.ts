@@ -7,6 +7,7 @@ import {
   type ModelSettings,
   type OpenModel,
 } from '@gauntlet/core';
+import { type ModelProto, readModel } from '@gauntlet/onnx';
 import type { Lowering } from '@gauntlet/onnx-grad';
 import { argmax, rows, type Tensor, tensor, rowSize } from '@gauntlet/tensor';
 import { chunks, type Chunk } from './batches.js';
@@ -52,20 +53,21 @@ export async function serve(
   const sessions = new Map<string, Promise<readonly [Session, unknown]>>();
   let closed = false;
 
-  const session = <G extends { readonly model: Uint8Array }>(
+  const session = <G extends { readonly model: ModelProto }>(
     key: string,
     graph: () => G,
     options: SessionSettings = {},
   ) => {
     if (closed)
       throw new GauntletError('internal', `Unexpected call of ${name}, expected none after close().`);
-    const known = sessions.get(key) as Promise<readonly [Session, G]> | undefined;
+    const known = sessions.get(key) as Promise<readonly [Session, Omit<G, 'model'>]> | undefined;
     if (known !== undefined) return known;
     const made = (async () => {
-      const built = graph();
+      // The bytes of a graph are not kept beside its session.
+      const { model, ...built } = graph();
       const { outside } = prepared;
       const settings = { enableMemPattern: !large, outside, ...options };
-      return [await createSession(built.model, name, settings), built] as const;
+      return [await createSession(model, name, settings), built] as const;
     })();
     sessions.set(key, made);
     return made;
@@ -77,7 +79,7 @@ export async function serve(
   const callSize = (pass: keyof typeof TAKEN) => (prepared.batch === 'any' ? { callSize: most(pass) } : {});
   const facts: ModelFacts = { name, input: { shape: input.shape, bounds }, classes, access: 'scores' };
   const scores = async (points: Tensor): Promise<Tensor> => {
-    const [forward] = await session('', () => prepared);
+    const [forward] = await session('', () => ({ model: readModel(prepared.model) }));
     const runs = await eachOf(plan(prepared, points, most('forward')), (chunk) =>
       forward.run({ [input.name]: pointsOf(runtime, chunk), ...weights() }, [prepared.scores]),
     );

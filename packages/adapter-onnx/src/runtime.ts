@@ -1,4 +1,6 @@
 import { GauntletError, unexpected } from '@gauntlet/core';
+import { type ModelProto, writeModel } from '@gauntlet/onnx';
+import { isLarge, withWeightsOutside } from './weights.js';
 import type Native from 'onnxruntime-node';
 import type { InferenceSession, Tensor as NativeTensor } from 'onnxruntime-node';
 
@@ -51,16 +53,27 @@ export interface SessionSettings extends InferenceSession.SessionOptions {
   readonly outside?: string | null;
 }
 
-/** Creates a session over the bytes of a model; `at` names the model in messages. */
+/** Creates a session over a model, or over the bytes of one; `at` names the model in messages. */
 export async function createSession(
-  bytes: Uint8Array,
+  model: Uint8Array | ModelProto,
   at: string,
   { outside = null, ...options }: SessionSettings = {},
 ): Promise<Session> {
   const { InferenceSession } = await loadRuntime();
-  const extra =
-    outside === null ? {} : { extra: { session: { model_external_initializers_file_folder_path: outside } } };
-  const native = await InferenceSession.create(bytes, { logSeverityLevel: 4, ...options, ...extra }).catch(
+  const create = (bytes: Uint8Array, folder: string | null) =>
+    InferenceSession.create(bytes, {
+      logSeverityLevel: 4,
+      ...options,
+      ...(folder !== null && {
+        extra: { session: { model_external_initializers_file_folder_path: folder } },
+      }),
+    });
+  const loaded = ArrayBuffer.isView(model)
+    ? create(model, outside)
+    : outside === null && isLarge(model)
+      ? withWeightsOutside(model, create)
+      : create(writeModel(model), outside);
+  const native = await loaded.catch(
     refused(at, 'model that ONNX Runtime refuses to load', 'a valid ONNX model'),
   );
   return {

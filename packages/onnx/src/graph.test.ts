@@ -9,6 +9,7 @@ import {
   readTensor,
   readsOf,
   sortNodes,
+  placeAt,
 } from './index.js';
 
 const chain = (length: number): Graph => {
@@ -103,4 +104,19 @@ test('long chains neither overflow nor take long', () => {
   sortNodes(proto);
   expect(proto.node[0]!.input).toEqual(['x']);
   expect(declaredTypes(model).get('x')).toEqual({ dtype: 'float32', dims: [1] });
+});
+
+test('the type of a constant is known without its data', () => {
+  const graph = chain(1);
+  const tensor = { dtype: 'float32', dims: [2, 1], data: Float32Array.of(1, 2) } as const;
+  const [inside, outside] = [
+    graph.constant(tensor),
+    graph.constant({ ...tensor, data: Float32Array.of(3, 4) }, 'far'),
+  ];
+  placeAt(graph.proto.initializer.at(-1)!, { location: 'far.bin', offset: 0, length: 8 });
+  const again = new Graph(graph.model);
+  const type = { dtype: 'float32', dims: [2, 1] };
+  expect([inside, outside].map((name) => again.constantType(name))).toMatchObject([type, type]);
+  expect([outside, 'x'].map((name) => again.value(name))).toEqual([undefined, undefined]);
+  expect(again.constantType('x')).toBeUndefined();
 });

@@ -9,7 +9,7 @@ import { everyGraph, opsetOf } from './model.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './onnx_pb.js';
 import { ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from './onnx_pb.js';
 import type { DType, Tensor } from './tensor.js';
-import { filled, int64s, readTensor, writeTensor } from './tensor.js';
+import { dimsOf, dtypeOf, filled, int64s, readTensor, writeTensor } from './tensor.js';
 import type { Dim, TensorType } from './types.js';
 import { writeValueInfo } from './types.js';
 
@@ -211,6 +211,13 @@ export class Graph {
   value(name: string): Tensor | undefined {
     if (!this.#values.has(name)) this.#values.set(name, this.#read(name));
     return this.#values.get(name);
+  }
+
+  /** The type of what `value` gives, without reading it; also where its data lie outside. */
+  constantType(name: string): TensorType | undefined {
+    const proto = this.#initializers.get(this.source(name));
+    const dtype = proto && dtypeOf(proto.dataType);
+    return dtype === undefined ? this.value(name) : { dtype, dims: dimsOf(proto!) };
   }
 
   /** The tensor that a chain of Identity nodes passes on. */

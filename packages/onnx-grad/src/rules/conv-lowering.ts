@@ -1,4 +1,4 @@
-import { attributesOf, type Tensor } from '@gauntlet/onnx';
+import { attributesOf } from '@gauntlet/onnx';
 
 import type { Site } from '../rule.js';
 import type { Phases, Value } from '../value.js';
@@ -21,9 +21,9 @@ export interface Convolution {
 export function inputGradient(convolution: Convolution): Value | Phases {
   const { site, window, group } = convolution;
   const { x, lowering, graph, node } = site;
-  const weights = lowering === 'plain' ? undefined : graph.value(node.input[1]!);
-  const blocked = weights?.dtype === 'float32' && x(0).dims.length === 4;
-  const found = blocked ? asConvolution(convolution, weights) : undefined;
+  const isConstant = graph.constantType(node.input[1]!)?.dtype === 'float32';
+  const blocked = lowering === 'blocked' && isConstant && x(0).dims.length === 4;
+  const found = blocked ? asConvolution(convolution) : undefined;
   return found ?? spread(site, site.g, x(1), window, group, x(0));
 }
 
@@ -35,8 +35,8 @@ export function phasesOfNarrow(site: Site, name = site.node.output[0]!): Phases 
   const { graph } = site;
   const maker = graph.producer(name);
   if (maker?.opType !== 'Conv' || maker.domain !== '') return undefined;
-  const weights = graph.value(maker.input[1] ?? '');
-  const [filters = 0, channels = 0, ...kernel] = weights?.dims ?? [];
+  const weights = graph.constantType(maker.input[1] ?? '');
+  const [filters = 0, channels = 0, ...kernel] = (weights?.dims ?? []) as number[];
   const attr = attributesOf(maker);
   const still =
     [attr.ints('strides', []), kernel].every((sizes) => sizes.every((size) => size === 1)) &&
@@ -51,7 +51,7 @@ export function phasesOfNarrow(site: Site, name = site.node.output[0]!): Phases 
 }
 
 /** The gradient by a convolution with constant weights; undefined where there is none that pays. */
-function asConvolution(convolution: Convolution, weights: Tensor): Value | Phases | undefined {
+function asConvolution(convolution: Convolution): Value | Phases | undefined {
   const { site, window, group } = convolution;
   const { x } = site;
   const channels = Number(x(0).dims[1]);
@@ -59,32 +59,40 @@ function asConvolution(convolution: Convolution, weights: Tensor): Value | Phase
   const few = group === 1 && channels < BLOCK && window.kernel.some((size, i) => size > window.strides[i]!);
   if ((!(channels > group) && !depthwise) || few) return undefined;
   const arrived = phasesOfNarrow(site);
-  if (arrived !== undefined) return pointwise(site, weights, arrived);
-  const phases = byPhases(convolution, weights);
+  if (arrived !== undefined) return pointwise(site, arrived);
+  const phases = byPhases(convolution);
   if (phases !== undefined) return phases;
-  return window.strides.every((stride) => stride === 1) ? mirrored(convolution, weights, site.g) : undefined;
+  return window.strides.every((stride) => stride === 1) ? mirrored(convolution, site.g) : undefined;
 }
 
-/** [O, C / G, ...kernel] -> [C, O / G, ...kernel] with the kernel mirrored. */
-function turned({ dims, data }: Tensor, group: number): Tensor {
-  const [filters, channels, ...kernel] = dims as [number, number, ...number[]];
-  const [size, each] = [kernel.reduce((total, length) => total * length, 1), filters / group];
-  const source = data as Float32Array;
-  const target = new Float32Array(source.length);
-  for (let o = 0; o < filters; o++) {
-    const g = Math.floor(o / each);
-    for (let c = 0; c < channels; c++) {
-      const [from, to] = [(o * channels + c) * size, ((g * channels + c) * each + (o % each)) * size];
-      // Mirroring every axis of the kernel reverses it.
-      for (let k = 0; k < size; k++) target[to + k] = source[from + size - 1 - k]!;
-    }
-  }
-  return { dtype: 'float32', dims: [group * channels, each, ...kernel], data: target };
+/**
+ * [O, C / G, ...kernel] -> [C, O / G, ...kernel] with the kernel mirrored. ONNX Runtime folds it when it loads the graph, which so holds each weight once.
+ */
+function turned({ x, ops }: Site, group: number): Value {
+  const weights = x(1);
+  const [filters, channels, ...kernel] = weights.dims as number[] as [number, number, ...number[]];
+  const spatial = kernel.map((_, i) => i + 2);
+  const sides = [filters / group, channels] as const;
+  const turn =
+    group === 1
+      ? ops.transpose(weights, [1, 0, ...spatial])
+      : ops.reshapeTo(
+          ops.transpose(ops.reshapeTo(weights, [group, ...sides, ...kernel]), [
+            ...[0, 2, 1],
+            ...spatial.map((axis) => axis + 1),
+          ]),
+          [group * channels, sides[0], ...kernel],
+        );
+  return spatial.reduce(
+    (value, axis, i) => (kernel[i] === 1 ? value : ops.slice(value, axis, -1, -(kernel[i]! + 1), -1)),
+    turn,
+  );
 }
 
 /** The gradient of a convolution by one, phase by phase. */
-function pointwise({ x, ops }: Site, weights: Tensor, { stride, phases }: Phases): Phases {
-  const own = ops.constant(turned(weights, 1));
+function pointwise(site: Site, { stride, phases }: Phases): Phases {
+  const { x, ops } = site;
+  const own = turned(site, 1);
   const passed = phases.map(
     (phase) =>
       phase &&
@@ -99,7 +107,7 @@ function pointwise({ x, ops }: Site, weights: Tensor, { stride, phases }: Phases
 }
 
 /** Convolution of g with the turned weights at stride 1; undefined where the padding would be negative. */
-function mirrored({ site, window, group }: Convolution, weights: Tensor, g: Value): Value | undefined {
+function mirrored({ site, window, group }: Convolution, g: Value): Value | undefined {
   const { x, ops } = site;
   const { kernel, dilations, begins } = window;
   const reach = kernel.map((size, i) => (size - 1) * dilations[i]!);
@@ -111,7 +119,7 @@ function mirrored({ site, window, group }: Convolution, weights: Tensor, g: Valu
   });
   if ([...before, ...after].some((pad) => pad < 0)) return undefined;
   const attributes = { kernel_shape: kernel, dilations, group, pads: [...before, ...after] };
-  return ops.emit('Conv', [g, ops.constant(turned(weights, group))], attributes, {
+  return ops.emit('Conv', [g, turned(site, group)], attributes, {
     dtype: g.dtype,
     dims: x(0).dims,
   });

@@ -61,7 +61,7 @@ function hasBlocks({ graph }: Site, { name, dims }: Value): boolean {
   if (dims.length !== 4 || typeof dims[1] !== 'number') return false;
   const active = graph.producer(name);
   const maker = active?.opType === 'Conv' ? active : graph.producer(active?.input[0] ?? '');
-  return maker?.opType !== 'Conv' || graph.value(maker.input[1] ?? '') !== undefined;
+  return maker?.opType !== 'Conv' || graph.constantType(maker.input[1] ?? '') !== undefined;
 }
 
 /** 1 where y is at the bound, 0 where it is inside: relu(1 - s |y - bound|), with a slope s that the next number brings to 0. A convolution with its Relu costs no more than without. */

@@ -14,16 +14,18 @@ export const BLOCK = 16;
  * tap t and window i with stride i + t = y + pad. So phase r reads g at q + e, with offsets e = (r + pad - t) / stride, by the taps t for which that is whole.
  *
  * Phases are made one by one, each by its own taps only; where channels do not fill blocks, all at once, as channels of one convolution. Undefined where strides differ or are 1,
- * the kernel has gaps, or shapes are not known.
+ * the kernel has gaps, shapes are not known, or the weights are not read.
  */
-export function byPhases(convolution: Convolution, weights: Tensor): Value | Phases | undefined {
+export function byPhases(convolution: Convolution): Value | Phases | undefined {
   const { site, window, group } = convolution;
-  const { x, g, ops } = site;
+  const { x, g, ops, graph, node } = site;
   const [stride = 1] = window.strides;
   const sizes = [...x(0).dims.slice(1), ...g.dims.slice(2)];
   if (sizes.length !== 5 || sizes.some((size) => typeof size === 'string') || stride === 1) return undefined;
   if (window.strides.some((each) => each !== stride) || window.dilations.some((each) => each !== 1))
     return undefined;
+  const weights = graph.value(node.input[1]!);
+  if (weights === undefined) return undefined;
   const all = range(stride * stride).map((phase) => [Math.floor(phase / stride), phase % stride] as const);
   const together = group === 1 && Number(x(0).dims[1]) % BLOCK !== 0;
   const phases = (together ? [all] : all.map((phase) => [phase])).map((own) => {
