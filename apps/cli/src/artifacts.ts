@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Io, Kept } from '@gauntlet/core';
+import { type Io, type Kept, shortName } from '@gauntlet/core';
 import { tensor } from '@gauntlet/tensor';
 import { bytesOf } from './arrays.js';
 import { atomically } from './atomically.js';
@@ -39,5 +39,4 @@ export const artifactsIn = (folder: string): NonNullable<Io['artifacts']> => ({
 });
 
 /** A name that no other key has: `attack/uap 0.2` is kept in `uap+0.2.npz`. */
-const fileOf = (key: string) =>
-  `${encodeURIComponent(key.replace(/^attack\//, '')).replaceAll('%20', '+')}.npz`;
+const fileOf = (key: string) => `${encodeURIComponent(shortName(key)).replaceAll('%20', '+')}.npz`;

@@ -6,7 +6,7 @@ import { paceOf } from './pace.js';
 import type { Prepared } from './prepare.js';
 import { recordedPlan } from './run-folder.js';
 import type { Terminal } from './terminal.js';
-import { wrap } from './verdict.js';
+import { wrap } from './layout.js';
 
 /** An audit that shares a budget of time with others. */
 export interface Budgeted {

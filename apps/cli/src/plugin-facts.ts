@@ -1,5 +1,5 @@
 import { type Access, optionFacts, type OptionFact, type Plugin } from '@gauntlet/core';
-import { wrap } from './verdict.js';
+import { wrap } from './layout.js';
 
 /** What lists say of a plugin. */
 export interface PluginFacts {

@@ -5,6 +5,7 @@ import {
   type DatasetSource,
   type Evasion,
   parseOptions,
+  shortName,
   type Training,
   type TrainingTask,
   unexpected,
@@ -93,7 +94,7 @@ async function attackOf(
       remedy: 'Pass a radius in the units of the samples, such as 8/255.',
     });
   }
-  if (crafts !== null) return plugins.evasion(attack ?? crafts.use.replace(/^attack\//, ''));
+  if (crafts !== null) return plugins.evasion(attack ?? shortName(crafts.use));
   if (epsilon === null && attack === null) return null;
   throw unexpected({
     found: epsilon === null ? `'${attack}'` : String(epsilon),

@@ -1,5 +1,6 @@
 import type { AuditJson } from './audit-json.js';
-import { renderVerdict, WIDTH, wrap } from './verdict.js';
+import { WIDTH } from './layout.js';
+import { renderVerdict } from './verdict.js';
 
 const plain = { bold: String, dim: String, red: String, green: String };
 
@@ -154,14 +155,4 @@ it('says what robust means with a target, and counts one sample', () => {
 it('fits the terminal', () => {
   const lines = renderVerdict(audit, [], plain).split('\n');
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(WIDTH);
-});
-
-it('wraps between words, and leaves long words whole', () => {
-  const word = 'x'.repeat(60);
-  expect(wrap(`${word} ${word} a ${'y'.repeat(150)} b`, '  ')).toEqual([
-    `  ${word}`,
-    `  ${word} a`,
-    `  ${'y'.repeat(150)}`,
-    '  b',
-  ]);
 });

@@ -1,5 +1,15 @@
-import { count, counted, describeTimeBudget, duration } from '@gauntlet/core';
+import {
+  count,
+  counted,
+  describeTimeBudget,
+  duration,
+  percent,
+  range,
+  short,
+  shortName,
+} from '@gauntlet/core';
 import type { AuditJson } from './audit-json.js';
+import { align, WIDTH, wrap } from './layout.js';
 import type { Epsilon } from './request.js';
 
 /** How text is set off on a terminal; elsewhere it stays as it is. */
@@ -16,20 +26,17 @@ const ROBUST = {
     'not driven to the target, of the samples that are classified correctly and whose label is not the target',
 };
 
-/** No line is wider. */
-export const WIDTH = 100;
-
 /** The verdict, for people: a line per attack and epsilon, then the worst case over all attacks per epsilon. */
 export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], paint: Paint): string {
   const written = (value: number) =>
     epsilons.find((epsilon) => epsilon.value === value)?.text ?? short(value);
   const clean = percent(audit.clean.accuracy);
   const cells = (result: AuditJson['results'][number]) => [
-    nameOf(result.attack),
+    shortName(result.attack),
     written(result.epsilon),
     clean,
     percent(result.robustAccuracy),
-    range(result.interval),
+    range(result.interval, '-'),
     result.distance === null ? '-' : short(result.distance.median, 3),
     String(result.distance?.count ?? 0),
     count(result.queries),
@@ -40,7 +47,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
     written(result.epsilon),
     clean,
     percent(result.robustAccuracy),
-    range(result.interval),
+    range(result.interval, '-'),
   ]);
   const certified = audit.certified ?? [];
   const proven = certified.flatMap(({ clean: own, at }) =>
@@ -49,7 +56,7 @@ export function renderVerdict(audit: AuditJson, epsilons: readonly Epsilon[], pa
       written(point.epsilon),
       percent(own),
       percent(point.certified),
-      range(point.interval),
+      range(point.interval, '-'),
     ]),
   );
   const head = [
@@ -125,7 +132,7 @@ function fittedLines({ results, fit }: AuditJson): string[] {
   const lines = results.flatMap((result) => {
     if (result.fit === undefined) return [];
     const { samples, queries, seconds: time } = result.fit;
-    const name = [nameOf(result.attack), ...(result.on === undefined ? [] : ['on', result.on])].join(' ');
+    const name = [shortName(result.attack), ...(result.on === undefined ? [] : ['on', result.on])].join(' ');
     const asked = `${count(queries)} queries, ${duration(time)}`;
     return wrap(
       `${name} ${short(result.epsilon)}: fitted on ${counted(samples, 'sample')} of ${fit!.name} that are not attacked (${asked}).`,
@@ -150,7 +157,7 @@ function certifiedLines(certified: NonNullable<AuditJson['certified']>, lines: r
 
 function notRunLines({ notRun = [], defences = [] }: AuditJson): string[] {
   if (notRun.length === 0 || defences.length === 0) return [];
-  const lines = notRun.map(({ attack, why }) => `${nameOf(attack)}: ${why}`);
+  const lines = notRun.map(({ attack, why }) => `${shortName(attack)}: ${why}`);
   return ['Not run on the defended model:', ...lines.flatMap((line) => wrap(line, '  ')), ''];
 }
 
@@ -158,36 +165,9 @@ function notRunLines({ notRun = [], defences = [] }: AuditJson): string[] {
 function measuredLines({ metrics = [] }: AuditJson): string[] {
   if (metrics.length === 0) return [];
   const lines = metrics.map(({ metric, certifier, attack, epsilon, value }) => {
-    const of = [certifier, attack && nameOf(attack), epsilon && short(epsilon)].filter(Boolean);
-    const text = [metric.replace(/^metric\//, ''), ...of, JSON.stringify(value)].join('  ');
+    const of = [certifier, attack && shortName(attack), epsilon && short(epsilon)].filter(Boolean);
+    const text = [shortName(metric), ...of, JSON.stringify(value)].join('  ');
     return text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text;
   });
   return [...lines, ''];
-}
-
-const nameOf = (attack: string) => attack.replace(/^attack\//, '');
-
-const percent = (share: number | null) => (share === null ? '-' : `${(100 * share).toFixed(1)}%`);
-
-const range = ([lo, hi]: readonly number[]) => `${percent(lo!)} - ${percent(hi!)}`;
-
-const short = (value: number, digits = 4) => String(Number(value.toPrecision(digits)));
-
-/** Columns as wide as their widest cell: the first to the left, the others to the right. */
-export function align(table: readonly (readonly string[])[]): string[] {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
-  return table.map((cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
-  );
-}
-
-/** Lines of at most `WIDTH` characters, broken between words, each after the indent. */
-export function wrap(text: string, indent = ''): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1);
-    if (line === undefined || line.length + 1 + word.length > WIDTH) lines.push(indent + word);
-    else lines[lines.length - 1] = `${line} ${word}`;
-  }
-  return lines;
 }

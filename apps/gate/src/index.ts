@@ -18,6 +18,5 @@ export {
   titleOf,
   type Verdict,
 } from './judge.js';
-export { type Discordant, holm, mcnemar } from './mcnemar.js';
 export { type Terms, termsOf } from './terms.js';
 export { headline, nameOf, writeJunit, writeMarkdown, writeSarif, writeText } from './write.js';

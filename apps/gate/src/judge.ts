@@ -1,4 +1,5 @@
-import { worstCase } from '@gauntlet/core';
+import { short, worstCase } from '@gauntlet/core';
+import { type Discordant, holm, mcnemar } from '@gauntlet/kit';
 import certifiedAccuracy from '@gauntlet/metric-certified-accuracy';
 import metric from '@gauntlet/metric-robust-accuracy';
 import {
@@ -10,7 +11,6 @@ import {
   lettersOf,
 } from './baseline.js';
 import { differences } from './differences.js';
-import { type Discordant, holm, mcnemar } from './mcnemar.js';
 
 /** The level at which a drop is held to be real: the chance that any of a gate's drop thresholds fails though no model got worse. */
 export const ALPHA = 0.05;
@@ -95,7 +95,8 @@ export function judge({ audits, criteria, baseline, baselineName }: Evidence): V
     const { criterion, p } = one;
     const audit = audits.find((other) => sameName(other, criterion));
     const value = p === undefined ? one.value : adjusted[drops.indexOf(one)]!;
-    const words = p === undefined ? one.words : `${one.words}, p = ${short(p)}, after Holm ${short(value!)}`;
+    const words =
+      p === undefined ? one.words : `${one.words}, p = ${short(p, 2)}, after Holm ${short(value!, 2)}`;
     const sound = baseline !== null && audit !== undefined && doubts.get(audit)!.length === 0;
     const status = value === null || !sound ? 'inconclusive' : holds(criterion, value) ? 'passed' : 'failed';
     return { criterion, status, value, words };
@@ -140,21 +141,21 @@ function measure(
   criterion: Exclude<Criterion, { measure: 'drop' }>,
   { rows, certificates = [] }: AuditFacts,
 ): Measured {
-  const asked = `at least ${percent(criterion.atLeast)} is asked for`;
+  const asked = `at least ${exactly(criterion.atLeast)} is asked for`;
   if (criterion.measure === 'certified-accuracy') {
     const { at } = certifiedAccuracy.over(certificates);
     const value = at.find(({ epsilon }) => epsilon === criterion.epsilon)?.certified ?? null;
     if (value === null) return { criterion, value, words: 'nothing was to be proven' };
-    return { criterion, value, words: `it is ${percent(value)}, ${asked}` };
+    return { criterion, value, words: `it is ${exactly(value)}, ${asked}` };
   }
   const own = worstCase(rows).filter(({ epsilon }) => epsilon === criterion.epsilon);
   const { robustAccuracy, interval } = metric.over(own);
   if (robustAccuracy === null) return { criterion, value: null, words: 'no sample counts' };
   if (criterion.measure === 'robust-accuracy') {
-    const words = `it is ${percent(robustAccuracy)}, ${asked}`;
+    const words = `it is ${exactly(robustAccuracy)}, ${asked}`;
     return { criterion, value: robustAccuracy, words };
   }
-  const words = `it is ${percent(interval[0])} (of ${percent(robustAccuracy)}), ${asked}`;
+  const words = `it is ${exactly(interval[0])} (of ${exactly(robustAccuracy)}), ${asked}`;
   return { criterion, value: interval[0], words };
 }
 
@@ -188,6 +189,5 @@ function changesOf(audit: AuditFacts, past: BaselineAudit | undefined, name: str
   return past.ids === hashOfIds(audit.rows) ? [] : [`its samples are not those of ${name}.`];
 }
 
-const percent = (share: number) => `${short(100 * share, 5)}%`;
-
-const short = (value: number, digits = 2) => String(Number(value.toPrecision(digits)));
+/** As exact as thresholds are written. */
+const exactly = (share: number) => `${short(100 * share, 5)}%`;

@@ -1,3 +1,4 @@
+import { counted, short } from '@gauntlet/core';
 import type { Log, Result } from 'sarif';
 import xmlbuilder from 'xmlbuilder';
 import { type Criterion, type Finding, titleOf, type Verdict } from './judge.js';
@@ -5,7 +6,7 @@ import { type Criterion, type Finding, titleOf, type Verdict } from './judge.js'
 /** The verdict in one line. */
 export function headline({ status, findings, doubts }: Verdict): string {
   const missed = findings.filter((finding) => finding.status === 'failed').length;
-  const thresholds = `${findings.length} threshold${findings.length === 1 ? '' : 's'}`;
+  const thresholds = counted(findings.length, 'threshold');
   if (status === 'passed')
     return `Passed: ${findings.length === 1 ? 'the threshold holds' : `all ${thresholds} hold`}.`;
   if (status === 'failed') return `Failed: ${missed} of ${thresholds} ${missed === 1 ? 'is' : 'are'} missed.`;
@@ -14,7 +15,7 @@ export function headline({ status, findings, doubts }: Verdict): string {
 
 /** What a criterion is called. */
 export const nameOf = (criterion: Criterion): string =>
-  `${titleOf(criterion)} at ${Number(criterion.epsilon.toPrecision(6))}: ${LABELS[criterion.measure]}`;
+  `${titleOf(criterion)} at ${short(criterion.epsilon, 6)}: ${LABELS[criterion.measure]}`;
 
 const LABELS: Readonly<Record<Criterion['measure'], string>> = {
   'robust-accuracy': 'robust accuracy',

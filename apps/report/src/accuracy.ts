@@ -1,8 +1,8 @@
+import { count, duration, percent, range, short } from '@gauntlet/core';
 import { chart, legend, type Line } from './chart.js';
 import type { Findings, Series } from './findings.js';
 import { html, type Markup } from './markup.js';
 import { table } from './tables.js';
-import { count, percent, range, short } from './words.js';
 
 /** Robust accuracy against epsilon, for the worst case and each attack, with 95% bands, and the numbers. */
 export function accuracySection(findings: Findings): Markup {
@@ -52,7 +52,7 @@ export function accuracySection(findings: Findings): Markup {
           point.distance === null ? '-' : short(point.distance.median),
           count(point.broken),
           count(point.queries),
-          `${point.seconds.toFixed(1)} s`,
+          duration(point.seconds),
         ]),
       ),
     )}

@@ -1,7 +1,8 @@
+import { count, percent, short } from '@gauntlet/core';
 import type { Change, Comparison } from './comparison.js';
 import { html, type Markup } from './markup.js';
 import { table } from './tables.js';
-import { className, count, percent, short } from './words.js';
+import { className } from './words.js';
 
 /** What got worse since an older run, and what got better. The samples are listed by the page's script. */
 export function changesSection({ before, groups }: Comparison): Markup {

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { OPEN, optionFacts, STATIC } from '@gauntlet/core';
+import { OPEN, optionFacts, shortName, STATIC } from '@gauntlet/core';
 import npz from '@gauntlet/dataset-npz';
 import type { Run } from './read-run.js';
-import { shortName } from './words.js';
 
 /**
  * The command line that runs a plan again, for a shell. The plan knows the names of models and data, not their folders. Null where it does not say
@@ -42,7 +41,7 @@ export function commandOf({ plan }: Pick<Run, 'plan'>): string | null {
       'defence',
       defences.map(({ use }) => use),
     ),
-    ...list('surrogate', surrogates),
+    ...(surrogates.length === 0 ? [] : option('surrogate', surrogates.join(','))),
     ...list(
       'certifier',
       certifiers.map(({ use }) => use),

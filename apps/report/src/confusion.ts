@@ -1,7 +1,7 @@
-import type { Row } from '@gauntlet/core';
+import { count, type Row, short } from '@gauntlet/core';
 import type { Findings, Series } from './findings.js';
 import { html, type Markup } from './markup.js';
-import { className, count, short } from './words.js';
+import { className } from './words.js';
 
 /** Classes beyond this many, those that were left or reached least often, are shown together. */
 const MOST_CLASSES = 16;

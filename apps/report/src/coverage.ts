@@ -1,9 +1,17 @@
-import { describeBackward, describeThreat, type Row } from '@gauntlet/core';
+import {
+  count,
+  counted,
+  describeBackward,
+  describeThreat,
+  duration,
+  type Row,
+  shortName,
+} from '@gauntlet/core';
 import { type Findings, grouped, tried } from './findings.js';
 import { html, type Markup } from './markup.js';
 import { planned } from './read-run.js';
 import { table } from './tables.js';
-import { count, counted, nameOf, shortName } from './words.js';
+import { nameOf } from './words.js';
 
 /** What a reader must know before trusting the numbers: sentences on what was not tried, and why. */
 export function caveatsOf({ run, samples, attacks, targeted }: Findings): readonly string[] {
@@ -82,7 +90,7 @@ export function coverageSection(findings: Findings): Markup {
           count(new Set(rows.filter(tried).map(({ sample }) => sample)).size),
           count(total(({ queries }) => queries)),
           count(total(({ gradients }) => gradients)),
-          `${total(({ seconds }) => seconds).toFixed(1)} s`,
+          duration(total(({ seconds }) => seconds)),
         ];
       }),
       [0, 1, 2],

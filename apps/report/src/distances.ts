@@ -1,7 +1,7 @@
+import { count, short } from '@gauntlet/core';
 import { far, type Findings, nearestBroken } from './findings.js';
 import { html, type Markup } from './markup.js';
 import { numbers } from './tables.js';
-import { count, short } from './words.js';
 
 const BINS = 40;
 /** What lies on the edge of a ball belongs to one bin, whichever way float32 rounded it. */

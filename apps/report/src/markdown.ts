@@ -1,4 +1,4 @@
-import { describeThreat } from '@gauntlet/core';
+import { count, describeThreat, percent, range, short } from '@gauntlet/core';
 import { changesInWords, fateOf } from './changes.js';
 import { commandOf } from './command.js';
 import { compare, type Comparison } from './comparison.js';
@@ -8,7 +8,7 @@ import { code, markdownTable, plain } from './markdown-text.js';
 import type { Run } from './read-run.js';
 import { factsOf } from './reproduce.js';
 import { verdictOf } from './verdict.js';
-import { count, nameOf, percent, range, short } from './words.js';
+import { nameOf } from './words.js';
 
 /** As many samples that got worse are named. */
 const MOST_NAMED = 20;

@@ -1,11 +1,10 @@
-import { describeThreat } from '@gauntlet/core';
+import { count, describeThreat, shortName } from '@gauntlet/core';
 import { caveatsOf } from './coverage.js';
 import { findingsOf } from './findings.js';
 import { listed, reproduced, resultsTable, waysOf } from './markdown.js';
 import { code, plain } from './markdown-text.js';
 import type { Run } from './read-run.js';
 import { verdictOf } from './verdict.js';
-import { count, shortName } from './words.js';
 
 /** The section on adversarial robustness of a model card (Mitchell et al. 2019), from a run, in Markdown. */
 export function renderModelCard(run: Run): string {

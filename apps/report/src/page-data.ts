@@ -1,9 +1,9 @@
-import type { Row } from '@gauntlet/core';
+import { type Row, short } from '@gauntlet/core';
 import type { Comparison } from './comparison.js';
 import { far, type Findings } from './findings.js';
 import type { Gallery, Piece } from './gallery.js';
 import { fateOf } from './changes.js';
-import { className, nameOf, short } from './words.js';
+import { className, nameOf } from './words.js';
 
 /** What the page's script shows a page of at a time: tables by columns, and the gallery. */
 export interface PageData {

@@ -1,3 +1,4 @@
+import { count, percent, range, short } from '@gauntlet/core';
 import { accuracySection } from './accuracy.js';
 import { changesSection } from './changes.js';
 import { type Comparison, compare } from './comparison.js';
@@ -13,7 +14,6 @@ import { queriesSection } from './queries.js';
 import type { Run } from './read-run.js';
 import { reproduceSection } from './reproduce.js';
 import { verdictOf } from './verdict.js';
-import { count, percent, range, short } from './words.js';
 
 /** What a report may show beside the run. */
 export interface Beside {

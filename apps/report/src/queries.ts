@@ -1,10 +1,9 @@
-import type { Row } from '@gauntlet/core';
+import { count, percent, type Row, short } from '@gauntlet/core';
 import metric from '@gauntlet/metric-queries-to-success';
 import { chart, legend, type Line } from './chart.js';
 import { type Findings, type Point, type Series, tried } from './findings.js';
 import { html, type Markup } from './markup.js';
 import { numbers } from './tables.js';
-import { count, percent, short } from './words.js';
 
 /** What breaking costs: the share of samples that is broken after so many queries, by attacks that stop at their first success. */
 export function queriesSection({ attacks, worst, clean }: Findings): Markup {

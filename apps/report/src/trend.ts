@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { unexpected } from '@gauntlet/core';
+import { count, percent, range, short, unexpected } from '@gauntlet/core';
 import { chart, legend, styleOf } from './chart.js';
 import { documentOf } from './document.js';
 import { type Findings, findingsOf } from './findings.js';
@@ -9,7 +9,6 @@ import { html } from './markup.js';
 import { code, markdownTable, plain } from './markdown-text.js';
 import { readRun } from './read-run.js';
 import { table } from './tables.js';
-import { count, percent, range, short } from './words.js';
 
 /** Runs in the order of time, which is that of the command line, or of the names of the folders in a folder. */
 export type Trend = readonly [Findings, ...Findings[]];

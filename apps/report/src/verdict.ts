@@ -1,7 +1,6 @@
-import { describeTimeBudget } from '@gauntlet/core';
+import { count, describeTimeBudget, percent, range, short, shortName } from '@gauntlet/core';
 import type { Findings } from './findings.js';
 import { planned } from './read-run.js';
-import { count, percent, range, short, shortName } from './words.js';
 
 /** The verdict in words: what is left of the accuracy, under all attacks that were run, at the largest epsilon. */
 export function verdictOf({ run, samples, clean, worst, targeted }: Findings): string {

@@ -143,4 +143,4 @@ export {
   STATIC,
   UNDEFENDED,
 } from './way.js';
-export { count, counted, duration } from './words.js';
+export { count, counted, duration, percent, range, short, shortName } from './words.js';

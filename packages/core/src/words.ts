@@ -1,3 +1,14 @@
+/** A share in percent; a dash where there is none. */
+export const percent = (share: number | null): string =>
+  share === null ? '-' : `${(100 * share).toFixed(1)}%`;
+
+/** An interval of shares in percent. */
+export const range = ([lo, hi]: readonly number[], to = 'to'): string =>
+  `${percent(lo!)} ${to} ${percent(hi!)}`;
+
+/** A number in so many digits, without needless zeros. */
+export const short = (value: number, digits = 4): string => String(Number(value.toPrecision(digits)));
+
 /** A count with separators of thousands. */
 export const count = (value: number): string => value.toLocaleString('en');
 
@@ -11,3 +22,6 @@ export function duration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 100 ? `${minutes} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
+
+/** The name of an id without its kind: `attack/pgd` is pgd. */
+export const shortName = (id: string): string => id.replace(/^[a-z-]+\//, '');

@@ -1,4 +1,4 @@
-/** What plugin authors share: losses as data, their evaluation on the host, models made of others, and images as planes. */
+/** What plugin authors share: losses as data, their evaluation on the host, models made of others, images as planes, and statistics. */
 export { reduceDepth } from './depth.js';
 export { evaluateLoss, type EvaluatedLoss } from './evaluate.js';
 export {
@@ -14,6 +14,7 @@ export {
   weighted,
 } from './losses.js';
 export { clopperPearson } from './interval.js';
+export { type Discordant, holm, mcnemar } from './mcnemar.js';
 export { type MeanOf, meanModel, type Part } from './mean-model.js';
 export { normalQuantile } from './normal.js';
 export { type Planes, planesOf } from './planes.js';

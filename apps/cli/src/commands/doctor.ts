@@ -4,7 +4,7 @@ import { copiesOf, missingNeeds } from '../doctor/needs.js';
 import { tryRuntime } from '../doctor/runtime.js';
 import { createPlugins, HOME, type Plugins } from '../plugins.js';
 import type { Terminal } from '../terminal.js';
-import { wrap } from '../verdict.js';
+import { wrap } from '../layout.js';
 
 /** What `gauntlet doctor --json` prints. */
 interface Diagnosis {

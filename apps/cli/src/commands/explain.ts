@@ -1,4 +1,4 @@
-import { count, counted, describeThreat, duration } from '@gauntlet/core';
+import { count, counted, describeThreat, duration, shortName } from '@gauntlet/core';
 import { titleOf } from '@gauntlet/gate';
 import { fittedLines, pacesOf } from '../budget.js';
 import { checkConfig } from '../check-config.js';
@@ -10,7 +10,7 @@ import { createPlugins } from '../plugins.js';
 import { prepare, type Prepared } from '../prepare.js';
 import type { AuditRequest } from '../request.js';
 import type { Terminal } from '../terminal.js';
-import { align, wrap } from '../verdict.js';
+import { align, wrap } from '../layout.js';
 
 /** What `gauntlet explain` was asked to do. */
 export interface ExplainRequest {
@@ -95,7 +95,7 @@ function tableOf(estimates: readonly Estimate[]): string[] {
   ];
   return align([
     ['attack', 'runs', 'forward passes', 'gradients', 'queries', 'time'],
-    ...estimates.map((one) => cells(one.attack.replace(/^attack\//, ''), String(one.runs), one)),
+    ...estimates.map((one) => cells(shortName(one.attack), String(one.runs), one)),
     cells('all', '', {
       gradients: total((one) => one.gradients),
       queries: total((one) => one.queries),

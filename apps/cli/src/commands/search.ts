@@ -5,7 +5,7 @@ import { renderFacts } from '../plugin-facts.js';
 import { HOME } from '../plugins.js';
 import { type Registered, searchRegistry } from '../registry.js';
 import type { Terminal } from '../terminal.js';
-import { wrap } from '../verdict.js';
+import { wrap } from '../layout.js';
 
 /** Lists what exists, installed or not: the plugins of this version, and with network those of others that npm's registry knows. */
 export async function searchPlugins(

@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { type Checkpoint, type Epoch, train, type Trained, unexpected } from '@gauntlet/core';
+import { type Checkpoint, type Epoch, percent, train, type Trained, unexpected } from '@gauntlet/core';
 import { readCheckpoint, writeCheckpoint } from '../checkpoint.js';
 import { interrupted, untilAborted } from '../interrupt.js';
 import { lock } from '../lock.js';
@@ -80,8 +80,6 @@ async function mustBeFree(path: string, name: string): Promise<void> {
     remedy: 'Name another file with --out, or replace it with --overwrite.',
   });
 }
-
-const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
 
 const accuracy = ({ clean, robust }: Epoch) =>
   `clean ${percent(clean)}${robust === null ? '' : `, robust ${percent(robust)}`}`;
