@@ -12,6 +12,9 @@ export const float = (value: number) => ({ float: value });
 /** Marks numbers as a FLOATS attribute; plain arrays become INTS. */
 export const floats = (values: readonly number[]) => ({ floats: values });
 
+/** Makes a STRINGS attribute. */
+export const strings = (values: readonly string[]) => ({ strings: values });
+
 /** What may stand for an attribute when a node is made. `undefined` leaves the attribute out. */
 export type AttributeValue =
   | number
@@ -19,6 +22,7 @@ export type AttributeValue =
   | readonly number[]
   | ReturnType<typeof float>
   | ReturnType<typeof floats>
+  | ReturnType<typeof strings>
   | { readonly graph: GraphProto }
   | Tensor
   | undefined;
@@ -31,6 +35,8 @@ export function writeAttribute(name: string, value: Exclude<AttributeValue, unde
   if (isInts(value)) return made(Kind.INTS, { ints: value.map(toInt64) });
   if ('float' in value) return made(Kind.FLOAT, { f: value.float });
   if ('floats' in value) return made(Kind.FLOATS, { floats: [...value.floats] });
+  if ('strings' in value)
+    return made(Kind.STRINGS, { strings: value.strings.map((each) => new TextEncoder().encode(each)) });
   if ('graph' in value) return made(Kind.GRAPH, { g: value.graph });
   return made(Kind.TENSOR, { t: writeTensor(value) });
 }

@@ -1,7 +1,7 @@
 export { create } from '@bufbuild/protobuf';
 
 export type { Attributes, AttributeValue } from './attributes.js';
-export { attributesOf, float, floats, nodePath, writeAttribute } from './attributes.js';
+export { attributesOf, float, floats, nodePath, strings, writeAttribute } from './attributes.js';
 export type { Beside } from './beside.js';
 export { fileBeside } from './beside.js';
 export type { OnnxErrorCode } from './errors.js';

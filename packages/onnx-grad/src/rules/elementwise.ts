@@ -60,5 +60,11 @@ export const elementwise: Rules = {
   Max: extreme('greaterOrEqual'),
   Sum: ({ node, g }) => node.input.map(() => () => g),
   Mean: ({ node, g, ops: { mul } }) => node.input.map(() => () => mul(g, 1 / node.input.length)),
+  // start + i delta; where it ends only says how many there are.
+  Range: ({ x, y, g, ops: { sum, mul, sub, div } }) => [
+    () => sum(g, [0], false),
+    'none',
+    () => div(sum(mul(g, sub(y(), x(0))), [0], false), x(2)),
+  ],
   Where: ({ x, g, ops: { where } }) => [undefined, () => where(x(0), g, 0), () => where(x(0), 0, g)],
 };

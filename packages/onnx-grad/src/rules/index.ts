@@ -16,6 +16,7 @@ import { reductions } from './reduce.js';
 import { resamplings } from './resize.js';
 import { grids, samplings } from './sampling.js';
 import { slices } from './slicing.js';
+import { spectra, spectrograms } from './spectrum.js';
 import { trigonometry } from './trigonometry.js';
 
 /** Every op that gradients pass through. */
@@ -34,6 +35,7 @@ export const RULES: Rules = {
   ...reductions,
   ...resamplings,
   ...slices,
+  ...spectra,
   ...trigonometry,
 };
 
@@ -43,6 +45,7 @@ export const EXPANSIONS: Readonly<Record<string, Expansion>> = {
   ...losses,
   ...recurrences,
   ...samplings,
+  ...spectrograms,
 };
 
 /** Ops whose results do not move when their inputs do: gradients end here. */

@@ -47,6 +47,21 @@ const maxUnpool: Rule = ({ x, g, has, refuse, ops }) => [
   },
 ];
 
+/** The values [off, on] get what arrives at the elements that hold them. */
+const oneHot: Rule = ({ x, g, attr, ops }) => [
+  'none',
+  'none',
+  () => {
+    const ends = ops.cast(ops.ints([0, 1]), g.dtype);
+    const on = ops.emit('OneHot', [x(0), x(1), ends], { axis: attr.int('axis', -1) }, g);
+    const all = [...g.dims.keys()];
+    return ops.concat(
+      [ops.sub(1, on), on].map((share) => ops.reshapeTo(ops.sum(ops.mul(g, share), all, false), [1])),
+      0,
+    );
+  },
+];
+
 /** Indices of a GatherND with the positions of its batch axes written out, so that ScatterND understands them. */
 function withBatches({ x, attr, ops }: Site): Value {
   const indices = ops.cast(x(1), 'int64');
@@ -131,6 +146,7 @@ export const picks: Rules = {
   GatherElements: gatherElements,
   GatherND: gatherNd,
   MaxUnpool: maxUnpool,
+  OneHot: oneHot,
   ScatterElements: scatterElements,
   ScatterND: scatterNd,
   TopK: topK,

@@ -170,27 +170,54 @@ function oneWay(site: Site, cell: Cell, d: number, reverse: boolean): { outputs:
   return { outputs, states: states as Value[] };
 }
 
+/** What an activation is as a node, and what ONNX Runtime takes for the numbers that it has where they are left out. */
+interface Activation {
+  readonly op: string;
+  readonly alpha?: number;
+  readonly beta?: number;
+}
+
+/** By lower-case name. ThresholdedRelu is left out: ONNX Runtime's threshold is not the standard's. */
+const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map(
+  [
+    { op: 'Sigmoid' },
+    { op: 'Tanh' },
+    { op: 'Relu' },
+    { op: 'Softsign' },
+    { op: 'Softplus' },
+    { op: 'LeakyRelu', alpha: 0.01 },
+    { op: 'Elu', alpha: 1 },
+    { op: 'HardSigmoid', alpha: 0.2, beta: 0.5 },
+    { op: 'Affine', alpha: 0, beta: 0 },
+    { op: 'ScaledTanh', alpha: 0, beta: 0 },
+  ].map((activation) => [activation.op.toLowerCase(), activation]),
+);
+
 function activate({ attr, ops, refuse }: Site, cell: Cell, d: number, place: number, value: Value): Value {
   const { emit, mul, add, tanh } = ops;
+  const names = attr.strings('activations', []);
+  const nameOf = (i: number) => names[i] ?? cell.activations[i % cell.activations.length]!;
+  const kindOf = (i: number) => ACTIVATIONS.get(nameOf(i).toLowerCase());
   const at = d * cell.activations.length + place;
-  const name = attr.strings('activations', [])[at] ?? cell.activations[place]!;
-  const [alpha, beta] = [attr.floats('activation_alpha', [])[at], attr.floats('activation_beta', [])[at]];
+  const { op, ...defaults } = kindOf(at) ?? refuse(`activation "${nameOf(at)}"`);
+  // The numbers are listed for those activations that have any, one after the other.
+  const number = (which: 'alpha' | 'beta'): number | undefined => {
+    const before = [...Array(at).keys()].filter((i) => kindOf(i)?.[which] !== undefined);
+    if (defaults[which] === undefined) return undefined;
+    return attr.floats(`activation_${which}`, [])[before.length] ?? defaults[which];
+  };
+  const [alpha, beta] = [number('alpha'), number('beta')];
   const limit = attr.float('clip', 0);
   const x =
     limit > 0
       ? emit('Clip', [value, ops.scalar(-limit, value.dtype), ops.scalar(limit, value.dtype)])
       : value;
-  const plain = ['Sigmoid', 'Tanh', 'Relu', 'Softsign', 'Softplus'];
-  if (plain.includes(name)) return emit(name, [x]);
-  const scaled = ['LeakyRelu', 'ThresholdedRelu', 'Elu', 'HardSigmoid'];
-  if (scaled.includes(name)) {
-    return emit(name, [x], {
-      alpha: alpha === undefined ? undefined : { float: alpha },
-      beta: beta === undefined || name !== 'HardSigmoid' ? undefined : { float: beta },
-    });
-  }
-  if (name === 'Affine') return add(mul(x, alpha ?? 1), beta ?? 0);
-  return name === 'ScaledTanh' ? mul(tanh(mul(x, beta ?? 1)), alpha ?? 1) : refuse(`activation "${name}"`);
+  if (op === 'Affine') return add(mul(x, alpha!), beta!);
+  if (op === 'ScaledTanh') return mul(tanh(mul(x, beta!)), alpha!);
+  return emit(op, [x], {
+    alpha: alpha === undefined ? undefined : { float: alpha },
+    beta: beta === undefined ? undefined : { float: beta },
+  });
 }
 
 /** Recurrent ops, as the steps they stand for. The number of steps must be known. */

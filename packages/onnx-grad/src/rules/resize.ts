@@ -105,12 +105,14 @@ const resize: Rule = (site) => [
         `Unexpected ${scales.length} scales at ${path}, expected ${axes.length}. Export the model again.`,
       );
     }
+    const common = commonScale(site, axes);
     return axes.reduceRight<Value>((value, axis, i) => {
       const [input, output] = [x(0).dims[axis]!, y().dims[axis]!];
+      const given = common ?? scales[i];
       const crop = attr.string('coordinate_transformation_mode', '') === 'tf_crop_and_resize';
-      if (input === output && (scales[i] ?? 1) === 1 && !crop) return value;
+      if (input === output && (given ?? 1) === 1 && !crop) return value;
       const sizes = { input: fixed(input, path), output: fixed(output, path) };
-      const scale = fround(scales[i] ?? sizes.output / sizes.input);
+      const scale = fround(given ?? sizes.output / sizes.input);
       const weights = weightsOf(site, {
         ...sizes,
         scale,
@@ -121,6 +123,15 @@ const resize: Rule = (site) => [
     }, g);
   },
 ];
+
+/** The one scale of all axes, where sizes are given and their ratio is kept. */
+function commonScale({ x, attr, path, constant, has, refuse }: Site, axes: readonly number[]) {
+  const policy = attr.string('keep_aspect_ratio_policy', 'stretch');
+  if (policy === 'stretch' || !has(3)) return undefined;
+  const scales = constant(3)!.map((size, i) => size / fixed(x(0).dims[axes[i] ?? -1] ?? 0, path));
+  if (policy === 'not_larger') return Math.min(...scales);
+  return policy === 'not_smaller' ? Math.max(...scales) : refuse(`keep_aspect_ratio_policy "${policy}"`);
+}
 
 /** [..., output, ...] -> [..., input, ...] by the transposed weights [output, input]. */
 function alongAxis(

@@ -114,8 +114,12 @@ function repeated({ x, g, path, constant, ops, refuse }: Site, mode: string): Va
     const [before, after] = [pads[i] ?? 0, pads[i + axes.length] ?? 0];
     if (before === 0 && after === 0) return value;
     const size = fixed(x(0).dims[axis]!, path);
-    const indices = Array.from({ length: elements([size + before + after], path) }, (_, at) =>
-      source(at - before, size),
+    // What negative amounts cut off is not there to be repeated.
+    const cut = Math.max(0, -before);
+    const left = size - cut - Math.max(0, -after);
+    const indices = Array.from(
+      { length: elements([size + before + after], path) },
+      (_, at) => cut + source(at - Math.max(0, before), left),
     );
     // Axes before this one are still padded.
     const like = {

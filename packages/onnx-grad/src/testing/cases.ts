@@ -118,6 +118,9 @@ of('Slice', [5, 6], (graph, x) =>
 );
 of('Pad', [3, 4], (graph, x) => graph.node('Pad', [x, graph.ints([1, -1, 2, 3])]));
 of('Pad', [3, 4], (graph, x) => graph.node('Pad', [x, graph.ints([1, 0, 2, 3])], { mode: 'reflect' }));
+of('Pad', [3, 5], (graph, x) =>
+  graph.node('Pad', [x, graph.ints([2, -1]), '', graph.ints([-1])], { mode: 'wrap' }),
+);
 of('Gather', [3, 4], (graph, x) =>
   graph.node('Gather', [x, graph.constant(int64s([2, 0, 2, -1], [2, 2]))], { axis: 1 }),
 );
@@ -174,6 +177,22 @@ for (const op of ['NegativeLogLikelihoodLoss', 'SoftmaxCrossEntropyLoss']) {
 of('RotaryEmbedding', [2, 3, 8], (graph, x, more) =>
   graph.node('RotaryEmbedding', [x, more([2, 3, 2]), more([2, 3, 2])], { num_heads: 2 }),
 );
+of('OneHot', [2], (graph, x) =>
+  graph.node('OneHot', [graph.constant(int64s([1, 0, 5, -1], [2, 2])), graph.ints([4]), x], { axis: 1 }),
+);
+for (const k of [0, 2]) {
+  of(
+    'Range',
+    [1],
+    (graph, x, more) => {
+      const scalar = (name: string) => graph.node('Squeeze', [name]);
+      const ends = [more([1], -2, -1), more([1], 5, 6), more([1], 1, 1)];
+      return graph.node('Range', ends.with(k, x).map(scalar));
+    },
+    0.9,
+    1.1,
+  );
+}
 of('TopK', [3, 5], (graph, x) => graph.nodes('TopK', [x, graph.ints([2])], 2)[0]!);
 of('CumSum', [3, 4], (graph, x) =>
   graph.node('CumSum', [x, graph.constant(int64s([1], []))], { exclusive: 1 }),
@@ -191,6 +210,31 @@ of('Resize', [1, 2, 3, 4], (graph, x) =>
     [x, '', graph.constant({ dtype: 'float32', dims: [4], data: Float32Array.of(1, 1, 2, 1.5) })],
     { mode: 'linear' },
   ),
+);
+for (const keep_aspect_ratio_policy of ['not_larger', 'not_smaller']) {
+  of('Resize', [1, 2, 7, 5], (graph, x) =>
+    graph.node('Resize', [x, '', '', graph.ints([10, 11])], {
+      mode: 'linear',
+      axes: [2, 3],
+      keep_aspect_ratio_policy,
+    }),
+  );
+}
+for (const inverse of [0, 1]) {
+  of('DFT', [2, 5, 2], (graph, x) =>
+    graph.node('DFT', [x, graph.constant(int64s([7], [])), graph.constant(int64s([-2], []))], { inverse }),
+  );
+}
+of('DFT', [6, 2, 1], (graph, x) =>
+  graph.node('DFT', [x, graph.constant(int64s([4], [])), graph.constant(int64s([0], []))], { onesided: 1 }),
+);
+of('STFT', [2, 11, 1], (graph, x, more) =>
+  graph.node('STFT', [x, graph.constant(int64s([3], [])), more([5])]),
+);
+of('STFT', [1, 8, 2], (graph, x) =>
+  graph.node('STFT', [x, graph.constant(int64s([2], [])), '', graph.constant(int64s([4], []))], {
+    onesided: 0,
+  }),
 );
 of('Cast', [3, 4], (graph, x) => graph.node('Cast', [x], { to: 11 }));
 of('CastLike', [3, 4], (graph, x, more) => graph.node('CastLike', [x, more([1])]));

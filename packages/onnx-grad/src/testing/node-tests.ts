@@ -68,13 +68,14 @@ const DOMAINS: readonly (readonly [RegExp, (x: number, i: number) => number])[] 
   [/^hardswish/, away(-3, 3)],
   [/^thresholdedrelu/, away(1, 2)],
   [/^shrink/, away(-1.5, 1.5)],
+  [/^range/, (x) => x + 0.1],
   [/^maxpool/, distinct(100_003, 0.01)],
   [/^(globalmaxpool|hardmax)/, distinct(127, 0.2)],
   [/^(simple_rnn|rnn|gru|lstm)/, (x) => 0.3 * x],
 ];
 
-/** Float inputs that rules need as constants. */
-const CONSTANT = /^(resize|upsample).*:(roi|scales)$/;
+/** Float inputs that rules need as constants, or that shapes depend on. */
+const CONSTANT = /^(resize|upsample).*:(roi|scales)$|^onehot.*:(indices|depth)$/;
 
 /** A test with floats of one type at a point of its domain, a little aside of round numbers and ties; what is no float is a constant. */
 export function prepared(name: string, original: NodeTest, dtype: DType): NodeTest {
