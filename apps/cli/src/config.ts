@@ -35,6 +35,7 @@ const named = <T extends z.ZodType>(of: T, what: string) =>
     .refine((all) => Object.keys(all).length > 0, { error: `at least one ${what}` })
     .meta({ minProperties: 1 });
 
+/** What a configuration says of one model. */
 export const model = z
   .strictObject({
     path: file.describe('the model file, from the folder of the configuration'),
@@ -82,6 +83,7 @@ const fit = z
   })
   .describe('the samples that detectors and universal attacks are fitted on, which are not attacked');
 
+/** What a configuration says of the samples. */
 export const data = z
   .strictObject({
     path: file.describe(
@@ -98,6 +100,7 @@ export const data = z
   })
   .describe('the samples that every model is audited on');
 
+/** What a configuration says of one threat model. */
 export const threatModel = z
   .strictObject({
     norm: z.enum(['linf', 'l2', 'l1', 'l0']).default('linf').describe('how a perturbation is measured'),
@@ -128,7 +131,7 @@ export const threatModel = z
   })
   .describe('what the attacker wants, knows and may do');
 
-/** An attack or a certifier. */
+/** What a configuration says of one attack or certifier. */
 export const use = z
   .strictObject({
     options: options.describe('its options; gauntlet plugins --options lists them'),
@@ -148,6 +151,7 @@ const where = {
 };
 const share = z.number().min(0).max(1);
 
+/** One threshold of a configuration: robust accuracy, the lower end of its interval, or no drop below the baseline. */
 export const threshold = z
   .discriminatedUnion('measure', [
     z.strictObject({

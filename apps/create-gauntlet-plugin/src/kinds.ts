@@ -20,8 +20,11 @@ export interface Kind {
 
 const audit = (flags: string) => `npx gauntlet audit model.onnx --data test.npz --epsilon 8/255 ${flags}`;
 
-/** The kinds that can be begun, by the word that the command takes. */
-export const KINDS = {
+/** The word by which the command takes a kind. */
+export type KindName = 'attack' | 'preprocessor' | 'wrapper' | 'training' | 'detector' | 'metric' | 'adapter';
+
+/** The kinds that can be begun. */
+export const KINDS: Readonly<Record<KindName, Kind>> = {
   attack: {
     family: 'attack',
     what: 'perturbs inputs until the answer changes',
@@ -90,6 +93,4 @@ async function identity(classes: number, shift: number) {
     use: () => 'npx gauntlet audit model.linear.json --data test.npz --epsilon 0.1',
     needs: ['kit', 'tensor', 'zod'],
   },
-} as const satisfies Readonly<Record<string, Kind>>;
-
-export type KindName = keyof typeof KINDS;
+};

@@ -40,4 +40,5 @@ export default defineConfig({ test: { include: ['src/**/*.test.ts'], testTimeout
   },
 } as const satisfies Readonly<Record<string, TestRunner>>;
 
+/** The name of a test runner, as the command takes it. */
 export type RunnerName = keyof typeof RUNNERS;

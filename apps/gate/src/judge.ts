@@ -131,11 +131,12 @@ interface Measured {
 const holds = (criterion: Criterion, value: number) =>
   criterion.measure === 'drop' ? value > ALPHA : value >= criterion.atLeast;
 
-type Named = Pick<AuditFacts, 'model' | 'threatModel'>;
-const sameName = (a: Named, b: Named) => a.model === b.model && a.threatModel === b.threatModel;
+const sameName = (a: Parameters<typeof titleOf>[0], b: Parameters<typeof titleOf>[0]) =>
+  a.model === b.model && a.threatModel === b.threatModel;
 
 /** What an audit is called. */
-export const titleOf = ({ model, threatModel }: Named): string => `${model} under ${threatModel}`;
+export const titleOf = ({ model, threatModel }: Pick<AuditFacts, 'model' | 'threatModel'>): string =>
+  `${model} under ${threatModel}`;
 
 function measure(
   criterion: Exclude<Criterion, { measure: 'drop' }>,

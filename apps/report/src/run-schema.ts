@@ -55,7 +55,11 @@ export const planSchema = z.looseObject({
   versions: z.record(z.string(), z.string()).default({}),
 });
 
-/** What the command line writes into `plan.json` beside the plan. */
+/**
+ * What the command line writes into `plan.json` beside the plan.
+ *
+ * @useDeclaredType
+ */
 export type Planned = Pick<
   z.infer<typeof planSchema>,
   'engine' | 'externalData' | 'source' | 'input' | 'versions'

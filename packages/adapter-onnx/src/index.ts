@@ -10,13 +10,18 @@ import { trainOnnx } from './trainable.js';
 export { gradientFile, type OnnxGradientSettings } from './gradient-file.js';
 export { buildGradient, type GradientGraph, platformLowering } from './gradient.js';
 export { type CompiledLoss } from './loss.js';
+export { type External } from './external.js';
+export { type Input, type InputSettings } from './input.js';
 export { type OpenOnnxSettings, openOnnx } from './open.js';
-export { openTexts, type OpenTextsSettings } from './text.js';
-export { prepare } from './prepare.js';
+export { openTexts, type OpenTextsSettings, type TextModel } from './text.js';
+export { prepare, type PrepareSettings } from './prepare.js';
 export { type Prepared } from './prepared.js';
+export { type Read, type ReadSettings } from './read.js';
 export { loadRuntime, type Runtime } from './runtime.js';
 export { trainOnnx, type TrainOnnxSettings } from './trainable.js';
+export { type TrialLimits } from './trial.js';
 
+/** The adapter of ONNX files, and, converted, of models of tfjs. It runs, differentiates, bounds and trains them by `onnxruntime-node`, a peer. */
 export default defineAdapter({
   id: 'adapter/onnx',
   engine: 'onnx',

@@ -14,7 +14,8 @@ export interface FoundTf {
 const NATIVE = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 const PLAIN = '@tensorflow/tfjs';
 
-type Load = (name: string) => Promise<object>;
+/** Imports a package by name. */
+export type Load = (name: string) => Promise<object>;
 
 /**
  * The fastest tfjs that is installed: tfjs-node-gpu, tfjs-node, or plain tfjs on the CPU.

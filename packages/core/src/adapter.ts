@@ -67,19 +67,27 @@ export interface Adapter extends PluginFacts {
   readonly engine: string;
   /** Whether the path looks like one of its own. */
   opens(path: string): boolean;
+  /**
+   * Opens a model file, which holds native memory until it is closed.
+   *
+   * @throws GauntletError `input` or `unsupported`, in one sentence, for whatever cannot be used.
+   */
   open(path: string, settings: ModelSettings): Promise<OpenModel>;
   /** Opens a model to be trained; left out by adapters that cannot. */
-  train?(path: string, settings: ModelSettings & { readonly optimiser: Optimiser }): Promise<TrainableModel>;
+  readonly train?: (
+    path: string,
+    settings: ModelSettings & { readonly optimiser: Optimiser },
+  ) => Promise<TrainableModel>;
   /** Writes the model out together with a loss and its gradient, where files of its format can hold that. */
-  gradientFile?(path: string, settings: GradientFileSettings): Promise<GradientFile>;
+  readonly gradientFile?: (path: string, settings: GradientFileSettings) => Promise<GradientFile>;
   /**
    * Loads what runs the models, and has it compute something.
    *
    * @throws GauntletError with the remedy, where it is missing or broken.
    */
-  runtime?(): Promise<RuntimeFacts>;
+  readonly runtime?: () => Promise<RuntimeFacts>;
   /** Writes a model of another format as an ONNX file. */
-  convert?(path: string): Promise<ModelFile>;
+  readonly convert?: (path: string) => Promise<ModelFile>;
 }
 
 /** Declares an adapter. */

@@ -34,7 +34,9 @@ export interface Io {
   readonly done?: (key: string) => boolean;
   /** Keeps what universal attacks fit, so that a run that goes on has the same. */
   readonly artifacts?: {
+    /** What was saved under the key, or null. */
     load(key: string): Promise<Kept | null>;
+    /** Keeps it under the key, whole or not at all. */
     save(key: string, kept: Kept): Promise<void>;
   };
 }

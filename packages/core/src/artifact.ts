@@ -12,11 +12,12 @@ import { DRAWS, nothingFound, wall, watch } from './watch.js';
 /** Samples by place, with what they shall reach. */
 export interface FitSamples {
   readonly samples: number;
+  /** The samples at these places, from 0 up to but without `samples`, in the order asked for. */
   at(places: readonly number[]): Promise<FitBatch>;
 }
 
 /** A universal attack, its options and its budget. */
-interface UniversalTask {
+export interface UniversalTask {
   readonly attack: Universal;
   /** Validated by the attack's schema. */
   readonly options: unknown;

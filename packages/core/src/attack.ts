@@ -78,7 +78,9 @@ export function defineAttack<const A extends Access, O extends Schema, S extends
   attack: Omit<Evasion<S>, 'kind' | 'access' | 'options' | 'cost' | 'run'> & {
     readonly access: A;
     readonly options: O;
+    /** As {@link Evasion.cost}. */
     cost?(options: OptionsOf<O>): Cost;
+    /** As {@link Evasion.run}. */
     run(job: EvasionJob<A, OptionsOf<O>, S>): Promise<S['centre']>;
   },
 ) {

@@ -25,5 +25,6 @@ export interface Binder {
   ): void;
   /** @throws GauntletError `internal` when nothing is bound. */
   get<T>(token: Token<T>): T;
+  /** Whether something is bound. */
   has(token: Token<unknown>): boolean;
 }

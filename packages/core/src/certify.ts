@@ -12,7 +12,11 @@ export interface Prover extends Pick<Proof<unknown>, 'norms' | 'finds'> {
   readonly id: string;
   /** What its certificates are worth, in words. */
   readonly words: string;
-  /** @param noise what the system draws from, if it is random. */
+  /**
+   * One certificate for each sample of the job, in order.
+   *
+   * @param noise what the system draws from, if it is random.
+   */
   certify(job: Omit<CertifierJob, 'options'>, noise: Noise): Promise<readonly Certificate[]>;
 }
 

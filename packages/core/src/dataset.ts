@@ -37,6 +37,11 @@ export interface DatasetSource extends PluginFacts {
   readonly options: Schema;
   /** Whether the path looks like one of its own. */
   opens(path: string): boolean;
+  /**
+   * Opens a file or folder. `options` were validated by the source's schema.
+   *
+   * @throws GauntletError `input` for what is damaged, or no labelled samples.
+   */
   open(path: string, settings: DatasetSettings & { readonly options: unknown }): Promise<Dataset>;
 }
 

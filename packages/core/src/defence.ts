@@ -34,7 +34,11 @@ export interface Preprocessor extends DefenceFacts {
   readonly kind: 'preprocessor';
   /** Whether it draws from `random`. Attacks then climb the mean over several draws. */
   readonly random?: boolean;
-  /** @throws GauntletError `unsupported` for inputs of a kind that it has no use for. */
+  /**
+   * The points as the model shall see them, in the shape of `x` and within the bounds.
+   *
+   * @throws GauntletError `unsupported` for inputs of a kind that it has no use for.
+   */
   run(job: PreprocessorJob<never>): Promise<Tensor>;
   /** The product of a gradient by what `run` gives with the derivative of `run` at `x`: for `exact` and `substitute`. */
   pullback?(job: PreprocessorJob<never> & { readonly gradient: Tensor }): Promise<Tensor>;
@@ -57,6 +61,7 @@ export interface Wrapper extends DefenceFacts {
   readonly models: 'one' | 'several';
   /** Whether it draws from `noise`. It averages over its draws itself. */
   readonly random?: boolean;
+  /** The model that answers instead: of the same input and classes, and of no higher access than its models. */
   wrap(job: WrapperJob<never>): Model<Access>;
   /** Proves what it can about its own answers. */
   readonly certificate?: Proof<WrapperJob<never> & CertifierJob<never>>;
@@ -115,6 +120,7 @@ export interface Proof<Job> {
   readonly finds: 'at-epsilon' | 'largest';
   /** What its certificates are worth, in words: the chance that one is wrong, the largest radius that it can prove. */
   words(options: Job extends { readonly options: infer Options } ? Options : never): string;
+  /** One certificate for each sample of the job, in order; the engine looks at every witness. */
   certify(job: Job): Promise<readonly Certificate[]>;
 }
 
@@ -143,7 +149,9 @@ export interface Certified {
 export function definePreprocessor<S extends Schema>(
   preprocessor: Omit<Preprocessor, 'kind' | 'options' | 'run' | 'pullback'> & {
     readonly options: S;
+    /** As {@link Preprocessor.run}. */
     run(job: PreprocessorJob<OptionsOf<S>>): Promise<Tensor>;
+    /** As {@link Preprocessor.pullback}. */
     pullback?(job: PreprocessorJob<OptionsOf<S>> & { readonly gradient: Tensor }): Promise<Tensor>;
   },
 ) {
@@ -154,6 +162,7 @@ export function definePreprocessor<S extends Schema>(
 export function defineWrapper<S extends Schema>(
   wrapper: Omit<Wrapper, 'kind' | 'options' | 'wrap' | 'certificate'> & {
     readonly options: S;
+    /** As {@link Wrapper.wrap}. */
     wrap(job: WrapperJob<OptionsOf<S>>): Model<Access>;
     readonly certificate?: Proof<WrapperJob<OptionsOf<S>> & CertifierJob<OptionsOf<S>>>;
   },
@@ -166,6 +175,7 @@ export function defineDetector<const A extends Access, S extends Schema>(
   detector: Omit<Detector, 'kind' | 'access' | 'options' | 'suspicion'> & {
     readonly access: A;
     readonly options: S;
+    /** As {@link Detector.suspicion}. */
     suspicion(job: DetectorJob<A, OptionsOf<S>>): Promise<Float32Array>;
   },
 ) {

@@ -19,7 +19,7 @@ export {
   type Finds,
   runsOn,
 } from './attack.js';
-export { type FitSamples, fitArtifact, type Fitted, tryArtifact } from './artifact.js';
+export { type FitSamples, fitArtifact, type Fitted, tryArtifact, type UniversalTask } from './artifact.js';
 export { type Binder, type Token, token, type Values } from './binder.js';
 export {
   certifiedShardCount,
@@ -79,8 +79,24 @@ export {
   type OpenModel,
   type ScoreModel,
 } from './model.js';
-export { assemble, type Assembled, checkSamples, type Plan, type PlannedFit, type Step } from './plan.js';
-export { accuracyOf, poison, poisoned, type PoisoningTask, type PoisonRow, triggeredOf } from './poison.js';
+export {
+  assemble,
+  type Assembled,
+  checkSamples,
+  type Plan,
+  type PlannedAttack,
+  type PlannedFit,
+  type Step,
+} from './plan.js';
+export {
+  accuracyOf,
+  type Attacker,
+  poison,
+  poisoned,
+  type PoisoningTask,
+  type PoisonRow,
+  triggeredOf,
+} from './poison.js';
 export {
   definePoisoning,
   type Labelled,
@@ -101,6 +117,7 @@ export {
   type OptionsOf,
   parseOptions,
   type Schema,
+  type Validated,
 } from './schema.js';
 export type { Space } from './space.js';
 export type { Tree, Trees } from './trees.js';
@@ -133,7 +150,7 @@ export {
   type FitJob,
   type Universal,
 } from './universal.js';
-export { DRAWS } from './watch.js';
+export { DRAWS, type Found } from './watch.js';
 export {
   describeBackward,
   describeWay,

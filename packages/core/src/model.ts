@@ -78,16 +78,19 @@ export const factsOf = <P extends Points>({
 
 /** Answers with class ids. */
 export interface LabelModel<P extends Points = Tensor> extends ModelFacts<P> {
+  /** One class id for each point, [n], {@link ABSTAIN} where it gives no answer. */
   labels(points: P, of?: Of): Promise<Int32Array>;
 }
 
 /** Answers with one score per class (logits, where the model has them): [n, classes]. */
 export interface ScoreModel<P extends Points = Tensor> extends LabelModel<P> {
+  /** One score for each point and class, [n, classes]. */
   scores(points: P, of?: Of): Promise<Tensor>;
 }
 
 /** Differentiates a loss of its scores by its input. */
 export interface GradientModel<P extends Points = Tensor> extends ScoreModel<P> {
+  /** Scores, loss and the loss's derivative by each point, in one native call. */
   gradient(points: P, loss: Loss, of?: Of): Promise<Gradient<P>>;
 }
 
@@ -108,5 +111,6 @@ export type OpenModel<A extends Access = Access, P extends Points = Tensor> = Mo
   readonly files?: readonly string[];
   /** The most points that one call takes without being cut to fit memory; any number if left out. */
   readonly callSize?: number;
+  /** Gives its memory back; later calls are refused. */
   close(): Promise<void>;
 };

@@ -74,7 +74,7 @@ export interface Step {
 /**
  * Checks a plan against its model, data and attacks.
  *
- * @param attack the installed attack of an id.
+ * @param parts what it runs on; `attack` gives the installed attack of an id.
  * @throws GauntletError `input` that names all problems at once.
  */
 export async function assemble(

@@ -48,7 +48,8 @@ export async function poison(task: PoisoningTask, io: TrainingIo): Promise<reado
   return aftermath(task);
 }
 
-type Attacker = Pick<PoisoningTask, 'attack' | 'options' | 'share' | 'target'> & {
+/** A poisoning attack, and the model and seed of the training that it is aimed at. */
+export type Attacker = Pick<PoisoningTask, 'attack' | 'options' | 'share' | 'target'> & {
   readonly training: Pick<TrainingTask, 'model' | 'seed'>;
 };
 

@@ -54,8 +54,11 @@ export interface Poisoning extends PluginFacts {
 export function definePoisoning<S extends Schema>(
   poisoning: Omit<Poisoning, 'kind' | 'options' | 'poison' | 'update' | 'trigger'> & {
     readonly options: S;
+    /** As {@link Poisoning.poison}. */
     poison(job: PoisoningJob<OptionsOf<S>>): Promise<Labelled>;
+    /** As {@link Poisoning.update}. */
     update?(job: UpdateJob<OptionsOf<S>>): Promise<Tensors>;
+    /** As {@link Poisoning.trigger}. */
     trigger?(job: TriggerJob<OptionsOf<S>>): Promise<Tensor>;
   },
 ) {

@@ -5,15 +5,18 @@ export interface Schema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (value: unknown) => Result<Output> | Promise<Result<Output>>;
+    /** The value with its defaults filled in, or what is wrong with it. */
+    readonly validate: (value: unknown) => Validated<Output> | Promise<Validated<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
     readonly jsonSchema?: {
+      /** What is accepted, as JSON Schema of this dialect, such as `draft-07`. */
       readonly input: (options: { readonly target: string }) => Record<string, unknown>;
     };
   };
 }
 
-type Result<Output> =
+/** What a schema says about a value. */
+export type Validated<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | {
       readonly issues: ReadonlyArray<{

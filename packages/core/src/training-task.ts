@@ -61,6 +61,7 @@ export interface TrainingIo {
   readonly resume: Checkpoint | null;
   /** Called after each epoch, after an abort, and in between about once in `SAVE_EVERY` seconds. */
   save(checkpoint: Checkpoint): Promise<void>;
+  /** Called after each epoch, when it was measured. */
   onEpoch(epoch: Epoch): void;
   /** Called after each update, with the share of the epoch that is done. */
   onUpdate(done: number): void;

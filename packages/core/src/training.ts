@@ -96,6 +96,7 @@ export interface TrainingJob<Options = unknown> {
   /** The samples to learn from; those held out are not among them. */
   readonly data: {
     readonly samples: number;
+    /** The samples at these places, from 0 up to but without `samples`, in the order asked for. */
     at(places: readonly number[]): Promise<Batch>;
   };
   readonly options: Options;
@@ -124,6 +125,7 @@ export interface Training extends PluginFacts {
   readonly crafts: Crafting | null;
   /** The norms whose balls it hardens in; none where it crafts nothing. */
   readonly norms: readonly BallNorm[];
+  /** Fits stage after stage by `fit` of the job, and leaves the hardened weights in its model. */
   run(job: TrainingJob<never>): Promise<void>;
 }
 
@@ -131,6 +133,7 @@ export interface Training extends PluginFacts {
 export function defineTraining<S extends Schema>(
   training: Omit<Training, 'kind' | 'options' | 'run'> & {
     readonly options: S;
+    /** As {@link Training.run}. */
     run(job: TrainingJob<OptionsOf<S>>): Promise<void>;
   },
 ) {

@@ -59,6 +59,7 @@ export interface Universal extends PluginFacts {
   readonly options: Schema;
   /** The most that one fit asks about one of its samples. Left out where its options do not bound it. */
   cost?(options: never): Cost;
+  /** The artifact: tensors by name, all finite, from which alone `apply` works. */
   fit(job: FitJob<never, never>): Promise<Tensors>;
   /** Candidates, shaped as `x`, each from its own row alone; the engine clips them to ball and box. */
   apply(job: ApplyJob<never>): Tensor;
@@ -72,8 +73,11 @@ export function defineUniversal<const A extends Access, O extends Schema>(
   attack: Omit<Universal, 'kind' | 'finds' | 'access' | 'options' | 'cost' | 'fit' | 'apply'> & {
     readonly access: A;
     readonly options: O;
+    /** As {@link Universal.cost}. */
     cost?(options: OptionsOf<O>): Cost;
+    /** As {@link Universal.fit}. */
     fit(job: FitJob<A, OptionsOf<O>>): Promise<Tensors>;
+    /** As {@link Universal.apply}. */
     apply(job: ApplyJob<OptionsOf<O>>): Tensor;
   },
 ) {

@@ -27,11 +27,12 @@ export const OPEN = 'open';
 /** Whether a surrogate is a part of the system under test. */
 export const isPart = (surrogate: string): boolean => [STATIC, UNDEFENDED, OPEN].includes(surrogate);
 
-/** What is known of a defence: by itself, or by the plan. */
-type Facts = Pick<PlannedDefence, 'kind' | 'backward' | 'random'>;
-
 /** How gradients pass a defence, in words. */
-export function describeBackward({ kind, backward, random = false }: Facts): string {
+export function describeBackward({
+  kind,
+  backward,
+  random = false,
+}: Pick<PlannedDefence, 'kind' | 'backward' | 'random'>): string {
   if (kind === 'detector') return 'attacks do not aim at it, and must get past it';
   const noise = { preprocessor: `, the mean of ${GRADIENT_DRAWS} draws`, wrapper: ', over its own draws' }[
     kind
@@ -47,7 +48,8 @@ const BACKWARD: Readonly<Record<Backward, string>> = {
 };
 
 /** Whether gradients pass a defence. */
-export const isOpen = ({ kind, backward }: Facts): boolean => kind === 'detector' || backward !== 'none';
+export const isOpen = ({ kind, backward }: Pick<PlannedDefence, 'kind' | 'backward'>): boolean =>
+  kind === 'detector' || backward !== 'none';
 
 /**
  * How an attack was run against a defended model, or on what else, in words; null where there is nothing to say: it was run on the model itself.

@@ -56,7 +56,14 @@ export const margin = (goal: Goal): Loss =>
   });
 
 /** The losses by the names that users give them. */
-export const LOSSES = { 'cross-entropy': crossEntropy, 'log-odds': logOdds, margin } as const;
+export const LOSSES = {
+  /** {@link crossEntropy} */
+  'cross-entropy': crossEntropy,
+  /** {@link logOdds} */
+  'log-odds': logOdds,
+  margin,
+} as const;
+
 /** By how much one class leads another, both given for each point. */
 export const lead = (one: readonly number[], other: readonly number[]): Loss => ({
   term: {

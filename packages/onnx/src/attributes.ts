@@ -43,14 +43,23 @@ export function writeAttribute(name: string, value: Exclude<AttributeValue, unde
 
 /** Typed access to a node's attributes. Each reader gives the fallback when the attribute is absent and throws `bad-attribute` when it has another type. */
 export interface Attributes {
+  /** Whether the node has the attribute. */
   has(name: string): boolean;
+  /** INT, exact up to 2^53. */
   int<F>(name: string, fallback: F): number | F;
+  /** FLOAT, a float32. */
   float<F>(name: string, fallback: F): number | F;
+  /** STRING, read as UTF-8. */
   string<F>(name: string, fallback: F): string | F;
+  /** INTS, exact up to 2^53. */
   ints<F>(name: string, fallback: F): number[] | F;
+  /** FLOATS, float32 numbers. */
   floats<F>(name: string, fallback: F): number[] | F;
+  /** STRINGS, read as UTF-8. */
   strings<F>(name: string, fallback: F): string[] | F;
+  /** TENSOR, as the file holds it. */
   tensor(name: string): TensorProto | undefined;
+  /** GRAPH, the body of a loop or a branch. */
   graph(name: string): GraphProto | undefined;
 }
 

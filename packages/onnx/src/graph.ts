@@ -24,7 +24,8 @@ export interface NodeOptions {
 /** The bytes of a tensor that lie outside of the model; undefined where they are not wanted inside. */
 export type ReadPlace = (place: Place) => Uint8Array<ArrayBuffer> | undefined;
 
-type AttributeValues = Readonly<Record<string, AttributeValue>>;
+/** Attributes of a node that is made, by name. */
+export type AttributeValues = Readonly<Record<string, AttributeValue>>;
 
 // Constants up to this many bytes are compared by content and stored once.
 const SHARED_BYTES = 256;

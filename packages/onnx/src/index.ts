@@ -8,14 +8,14 @@ export type { OnnxErrorCode } from './errors.js';
 export { fail, OnnxError } from './errors.js';
 export type { Place } from './external.js';
 export { placeAt, placeOf, takeInside } from './external.js';
-export type { NodeOptions, ReadPlace } from './graph.js';
+export type { AttributeValues, NodeOptions, ReadPlace } from './graph.js';
 export { Graph } from './graph.js';
 export { inline } from './inline.js';
 export { copyModel, everyGraph, opsetOf, readModel, writeModel } from './model.js';
 export * from './onnx_pb.js';
 export { capturesOf, readsOf, sortNodes } from './order.js';
 export { renameTensors } from './rename.js';
-export type { DType, Tensor } from './tensor.js';
+export type { DType, Numbers, Tensor } from './tensor.js';
 export {
   codeOf,
   dimsOf,

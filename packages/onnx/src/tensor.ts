@@ -4,7 +4,8 @@ import { fail } from './errors.js';
 import type { TensorProto } from './onnx_pb.js';
 import { TensorProto_DataLocation, TensorProto_DataType, TensorProtoSchema } from './onnx_pb.js';
 
-type Numbers =
+/** What the numbers of a tensor are held in: 64-bit integers as bigint, narrow floats as their bits. */
+export type Numbers =
   | Float32Array
   | Float64Array
   | Int8Array
@@ -64,7 +65,11 @@ const LAYOUTS = {
   int2: layout(TensorProto_DataType.INT2, Uint8Array, 2),
 };
 
-/** Element types by the names that typed code uses; `dtypeOf` and `codeOf` translate from and to the file's numbers. */
+/**
+ * Element types by the names that typed code uses; `dtypeOf` and `codeOf` translate from and to the file's numbers.
+ *
+ * @useDeclaredType
+ */
 export type DType = keyof typeof LAYOUTS;
 
 /** A dense tensor held in memory, row-major. */

@@ -2,7 +2,7 @@ import { type Adapter, isGauntletError, type Loss, lossAt, type OpenModel, type 
 import { crossEntropy, evaluateLoss } from '@gauntlet/kit';
 import { argmax, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
 import { ensureFacts } from './facts.js';
-import { ensure, register, type Registration } from './runner.js';
+import { type Check, ensure, register, type Registration } from './runner.js';
 
 /** An adapter under test. */
 export interface AdapterSubject {
@@ -127,7 +127,7 @@ const opened =
   };
 
 /** What every adapter must do. Each check throws a sentence when it fails. */
-export const adapterChecks: Readonly<Record<string, (subject: AdapterSubject) => Promise<void>>> = {
+export const adapterChecks: Readonly<Record<string, Check<AdapterSubject>>> = {
   async 'says who it is'({ adapter }) {
     ensureFacts(adapter, 'adapter');
     ensure(/^[a-z0-9-]+$/.test(adapter.engine), `Unexpected engine ${adapter.engine}, expected a word.`);

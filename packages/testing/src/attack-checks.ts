@@ -1,15 +1,15 @@
 import { evade, type EvasionJob, parseOptions } from '@gauntlet/core';
 import { ball, rows, stream, take } from '@gauntlet/tensor';
-import { type Check, count, same, sameFor, task, typicalEpsilon } from './attack-subject.js';
+import { type AttackSubject, count, same, sameFor, task, typicalEpsilon } from './attack-subject.js';
 import { ensureFacts, ensureOptions } from './facts.js';
-import { ensure } from './runner.js';
+import { type Check, ensure } from './runner.js';
 import { curvedToy, linearToy } from './toys.js';
 
 /** What the engine itself asks about a sample in one run: to find a start, and the final check. */
 const APART = 29;
 
 /** What every evasion attack must do, on toy models. */
-export const commonChecks: Readonly<Record<string, Check>> = {
+export const commonChecks: Readonly<Record<string, Check<AttackSubject>>> = {
   async 'says who it is'({ attack }) {
     ensureFacts(attack, 'attack');
   },

@@ -1,14 +1,14 @@
 import { evade } from '@gauntlet/core';
 import { distance, row, rows } from '@gauntlet/tensor';
-import { type Check, count, task } from './attack-subject.js';
-import { ensure } from './runner.js';
+import { type AttackSubject, count, task } from './attack-subject.js';
+import { type Check, ensure } from './runner.js';
 import { curvedToy, linearToy } from './toys.js';
 
 /** The mean of found over exact distance that an attack may have on the linear toy. */
 const NEAR = 1.1;
 
 /** What an attack must do besides that finds the smallest perturbation. */
-export const smallestChecks: Readonly<Record<string, Check>> = {
+export const smallestChecks: Readonly<Record<string, Check<AttackSubject>>> = {
   async 'stays in the box, from saturated inputs too, and its distances are true'(subject) {
     const toy = curvedToy();
     const x = { ...toy.x, data: toy.x.data.map((value, i) => (i % 2 ? Math.round(value) : value)) };

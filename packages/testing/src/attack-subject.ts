@@ -3,17 +3,14 @@ import { type BallNorm, row } from '@gauntlet/tensor';
 import { linearToy, type Toy } from './toys.js';
 
 /** How a check is run: the attack, its options, and a norm that it declares. */
-export interface Subject {
+export interface AttackSubject {
   readonly attack: Evasion;
   readonly options: unknown;
   readonly norm: BallNorm;
 }
 
-/** A check throws a sentence when it fails. */
-export type Check = (subject: Subject) => Promise<void>;
-
 /** An untargeted run on a toy, at the median distance of the linear toy. */
-export const task = (subject: Subject, toy: Toy, more: Partial<EvasionTask> = {}): EvasionTask => ({
+export const task = (subject: AttackSubject, toy: Toy, more: Partial<EvasionTask> = {}): EvasionTask => ({
   ...subject,
   model: toy.model,
   x: toy.x,

@@ -1,11 +1,11 @@
 import { maximise } from '@gauntlet/core';
 import { ball, row, rows } from '@gauntlet/tensor';
-import { type Check, same, task } from './attack-subject.js';
-import { ensure } from './runner.js';
+import { type AttackSubject, same, task } from './attack-subject.js';
+import { type Check, ensure } from './runner.js';
 import { curvedToy } from './toys.js';
 
 /** What an attack must do besides that finds a point within its budget. */
-export const withinBudgetChecks: Readonly<Record<string, Check>> = {
+export const withinBudgetChecks: Readonly<Record<string, Check<AttackSubject>>> = {
   async 'stays in ball and box, from saturated inputs too'(subject) {
     const toy = curvedToy();
     const x = { ...toy.x, data: toy.x.data.map((value, i) => (i % 2 ? Math.round(value) : value)) };

@@ -2,12 +2,14 @@ import { type Evasion, parseOptions } from '@gauntlet/core';
 import type { BallNorm } from '@gauntlet/tensor';
 import { commonChecks } from './attack-checks.js';
 import { smallestChecks } from './attack-smallest.js';
-import type { Check } from './attack-subject.js';
+import type { AttackSubject } from './attack-subject.js';
 import { withinBudgetChecks } from './attack-within-budget.js';
-import { register, type Registration } from './runner.js';
+import { type Check, register, type Registration } from './runner.js';
 
 /** What an evasion attack must do, by name: some of it depends on what the attack finds. */
-export const attackChecks = ({ finds }: Pick<Evasion, 'finds'>): Readonly<Record<string, Check>> => ({
+export const attackChecks = ({
+  finds,
+}: Pick<Evasion, 'finds'>): Readonly<Record<string, Check<AttackSubject>>> => ({
   ...commonChecks,
   ...(finds === 'smallest' ? smallestChecks : withinBudgetChecks),
 });

@@ -1,7 +1,7 @@
 import { type Certifier, parseOptions } from '@gauntlet/core';
 import { factChecks } from './defence-facts.js';
 import { proofChecks, type ProofSubject } from './proof.js';
-import { register, type Registration } from './runner.js';
+import { type Check, register, type Registration } from './runner.js';
 
 /** How a check is run: the certifier and its options. */
 export interface CertifierSubject extends ProofSubject {
@@ -9,7 +9,7 @@ export interface CertifierSubject extends ProofSubject {
 }
 
 /** What every certifier must do. Each check throws a sentence when it fails. */
-export const certifierChecks: Readonly<Record<string, (subject: CertifierSubject) => Promise<void>>> = {
+export const certifierChecks: Readonly<Record<string, Check<CertifierSubject>>> = {
   ...factChecks,
   ...proofChecks,
 };

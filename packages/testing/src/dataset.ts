@@ -7,7 +7,7 @@ import {
 } from '@gauntlet/core';
 import { row, rows } from '@gauntlet/tensor';
 import { ensureFacts, ensureOptions } from './facts.js';
-import { ensure, register, type Registration } from './runner.js';
+import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 
 /** Files to test a source of data sets with. All samples are 8-bit images with channels first, all of one size. */
@@ -31,8 +31,6 @@ export interface DatasetSubject {
   readonly files: DatasetFiles;
 }
 
-type Check = (subject: DatasetSubject) => Promise<void>;
-
 const open = (
   { source, options, files }: DatasetSubject,
   { path = files.path, ...settings }: Partial<DatasetSettings> & { readonly path?: string } = {},
@@ -41,7 +39,7 @@ const open = (
 const all = (dataset: Dataset) => dataset.batch(0, dataset.samples);
 
 /** What every source of data sets must do. Each check throws a sentence when it fails. */
-export const datasetChecks: Readonly<Record<string, Check>> = {
+export const datasetChecks: Readonly<Record<string, Check<DatasetSubject>>> = {
   async 'says who it is'({ source }) {
     ensureFacts(source, 'dataset');
   },

@@ -9,7 +9,7 @@ import {
 import { logOdds } from '@gauntlet/kit';
 import { like, rows, take, type Tensor } from '@gauntlet/tensor';
 import { factChecks } from './defence-facts.js';
-import { ensure, register, type Registration } from './runner.js';
+import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 import { imageToy, type Toy } from './toys.js';
 
@@ -18,8 +18,6 @@ export interface DetectorSubject {
   readonly defence: Detector;
   readonly options: unknown;
 }
-
-type Check = (subject: DetectorSubject) => Promise<void>;
 
 const suspicion = (
   { defence, options }: DetectorSubject,
@@ -36,7 +34,7 @@ async function attacked({ model, x, y }: Toy): Promise<Tensor> {
 }
 
 /** What every detector must do. Each check throws a sentence when it fails. */
-export const detectorChecks: Readonly<Record<string, Check>> = {
+export const detectorChecks: Readonly<Record<string, Check<DetectorSubject>>> = {
   ...factChecks,
 
   async 'gives a number for each point'(subject) {

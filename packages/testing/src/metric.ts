@@ -81,7 +81,8 @@ const certificates: readonly Certified[] = [0.1, 0.2].flatMap((epsilon) => {
 });
 
 /** What is checked of a metric, over whatever it folds. */
-interface Fold<One> extends PluginFacts {
+export interface Fold<One> extends PluginFacts {
+  /** What it says of rows or certificates, as data that JSON can hold. */
   over(records: readonly One[]): unknown;
 }
 

@@ -14,11 +14,11 @@ import {
 import { crossEntropy } from '@gauntlet/kit';
 import { stream, type Tensor } from '@gauntlet/tensor';
 import { ensureFacts, ensureOptions } from './facts.js';
-import { ensure, globalRunner, type Runner } from './runner.js';
+import { type Check, ensure, globalRunner, type Runner } from './runner.js';
 import { trainableToy } from './trainable.js';
 
 /** How a check is run: the attack and its options. */
-interface Subject {
+export interface PoisoningSubject {
   readonly attack: Poisoning;
   readonly options: unknown;
 }
@@ -49,7 +49,7 @@ const TARGET = 1;
 /** The share of samples that are poisoned: more than half, so that flipped labels outvote the others. */
 const SHARE = 0.6;
 
-const task = (subject: Subject, more: Partial<PoisoningTask> = {}): PoisoningTask => {
+const task = (subject: PoisoningSubject, more: Partial<PoisoningTask> = {}): PoisoningTask => {
   const { model, dataset } = trainableToy();
   return {
     ...subject,
@@ -79,7 +79,7 @@ const contentOf = async (dataset: Dataset) => {
 };
 
 /** What every poisoning attack must do, on a model and data whose right answers are known. Each check throws a sentence when it fails. */
-export const poisoningChecks: Readonly<Record<string, (subject: Subject) => Promise<void>>> = {
+export const poisoningChecks: Readonly<Record<string, Check<PoisoningSubject>>> = {
   async 'says who it is'({ attack }) {
     ensureFacts(attack, 'attack');
   },

@@ -1,7 +1,7 @@
 import { isGauntletError, parseOptions, type Preprocessor, type PreprocessorJob } from '@gauntlet/core';
 import { like, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
 import { factChecks } from './defence-facts.js';
-import { ensure, register, type Registration } from './runner.js';
+import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 
 /** How a check is run: the preprocessor, its options, and one sample's shape that it works on. */
@@ -10,8 +10,6 @@ export interface PreprocessorSubject {
   readonly options: unknown;
   readonly shape: readonly number[];
 }
-
-type Check = (subject: PreprocessorSubject) => Promise<void>;
 
 const BOXES = [
   [0, 1],
@@ -41,7 +39,7 @@ const job = (
   }) satisfies PreprocessorJob<never>;
 
 /** What every preprocessor must do. Each check throws a sentence when it fails. */
-export const preprocessorChecks: Readonly<Record<string, Check>> = {
+export const preprocessorChecks: Readonly<Record<string, Check<PreprocessorSubject>>> = {
   ...factChecks,
 
   async 'gives points of the box, in the same shape'(subject) {

@@ -11,7 +11,7 @@ import {
 } from '@gauntlet/core';
 import { logOdds } from '@gauntlet/kit';
 import { ball, type BallNorm, distance, like, row, rows, stream, take, within } from '@gauntlet/tensor';
-import { ensure } from './runner.js';
+import { type Check, ensure } from './runner.js';
 import { same } from './same.js';
 import { curvedToy, linearToy, type Toy } from './toys.js';
 
@@ -21,7 +21,6 @@ export interface ProofSubject {
   readonly options: unknown;
 }
 
-type Check = (subject: ProofSubject) => Promise<void>;
 type AnyProof = Proof<WrapperJob<never> & CertifierJob<never>>;
 
 const STEPS = 30;
@@ -67,7 +66,7 @@ const radiusOf = (one: Certificate) => (one.outcome === 'robust' ? one.radius : 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** What every proof must do. Each check throws a sentence when it fails; a wrapper without a certificate passes. */
-export const proofChecks: Readonly<Record<string, Check>> = {
+export const proofChecks: Readonly<Record<string, Check<ProofSubject>>> = {
   async 'says what its certificates are worth'(subject) {
     const { proof } = prove(subject, linear);
     const words = proof?.words(subject.options as never);

@@ -1,6 +1,8 @@
 /** The two functions that every test runner has; by default those of the global scope (jest, vitest with globals, mocha). */
 export interface Runner {
+  /** Registers a group of checks under a title. */
   describe(name: string, body: () => void): unknown;
+  /** Registers one check, which fails by throwing. */
   it(name: string, body: () => Promise<void>): unknown;
 }
 
@@ -12,6 +14,9 @@ export function globalRunner(): Runner {
     'Unexpected runner without global describe and it, expected both. Pass { describe, it } of your test runner.',
   );
 }
+
+/** Looks at one thing that every plugin of a kind must do, and throws a sentence where it does not. */
+export type Check<Subject> = (subject: Subject) => Promise<void>;
 
 /** Fails a check with a sentence. */
 export function ensure(condition: boolean, problem: string): asserts condition {

@@ -41,10 +41,13 @@ export interface LinearToy extends Toy {
   distance(i: number, norm: BallNorm): number;
 }
 
-/** Scores of one sample, what a derivative by them is by the sample, and how much one class leads each at least between two corners. */
-interface Differentiable {
+/** A classifier as functions of one sample. */
+export interface Differentiable {
+  /** One number per class. */
   scores(x: Float32Array): Float64Array;
+  /** The derivative by `x` of the sum of scores times `upstream`, which has one number per class. */
   pull(x: Float32Array, upstream: Float32Array): Float64Array;
+  /** By how much class `own` leads each class at least, anywhere between two corners. */
   leads?(lower: Float32Array, upper: Float32Array, own: number): Float64Array;
 }
 

@@ -9,11 +9,11 @@ import {
 } from '@gauntlet/core';
 import { logOdds } from '@gauntlet/kit';
 import { ensureFacts, ensureOptions } from './facts.js';
-import { ensure, register, type Registration } from './runner.js';
+import { type Check, ensure, register, type Registration } from './runner.js';
 import { trainableToy, type TrainableToy } from './trainable.js';
 
 /** How a check is run: the defence, and its options, with which it shall start from fresh weights. */
-interface Subject {
+export interface TrainingSubject {
   readonly defence: Training;
   readonly options: unknown;
 }
@@ -35,7 +35,7 @@ const step = defineAttack({
 });
 
 const task = (
-  { defence, options }: Subject,
+  { defence, options }: TrainingSubject,
   toy: TrainableToy,
   more: Partial<TrainingTask> = {},
 ): TrainingTask => ({
@@ -71,14 +71,14 @@ const weightsOf = async ({ model }: TrainableToy) => {
 };
 
 /** All that comes of a short training: losses and accuracies of every epoch, and the weights. */
-async function outcomeOf(subject: Subject, resume: Checkpoint | null = null): Promise<string> {
+async function outcomeOf(subject: TrainingSubject, resume: Checkpoint | null = null): Promise<string> {
   const toy = trainableToy();
   const trained = await train(task(subject, toy, { epochs: 2 }), io({ resume }));
   return JSON.stringify(trained) + (await weightsOf(toy));
 }
 
 /** What every training defence must do, on a model whose right answers are known. Each check throws a sentence when it fails. */
-export const trainingChecks: Readonly<Record<string, (subject: Subject) => Promise<void>>> = {
+export const trainingChecks: Readonly<Record<string, Check<TrainingSubject>>> = {
   async 'says who it is'({ defence }) {
     ensureFacts(defence, 'defence');
     const { id, crafts, norms } = defence;

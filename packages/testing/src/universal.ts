@@ -12,7 +12,7 @@ import { ball, type BallNorm, like, row, rows, stream, take, type Tensor } from 
 import { typicalEpsilon } from './attack-subject.js';
 import { ensureFacts, ensureOptions } from './facts.js';
 import { motifToy } from './motif-toy.js';
-import { ensure, register, type Registration } from './runner.js';
+import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 import { linearToy, type Toy } from './toys.js';
 
@@ -22,8 +22,6 @@ export interface UniversalSubject {
   readonly options: unknown;
   readonly norm: BallNorm;
 }
-
-type Check = (subject: UniversalSubject) => Promise<void>;
 
 /** A radius within which most images of the toy can be broken. */
 const EPSILON: Record<BallNorm, number> = { linf: 0.12, l2: 1, l1: 6, l0: 25 };
@@ -105,7 +103,7 @@ const applied = (
 };
 
 /** What every universal attack must do, on toy models. */
-export const universalChecks: Readonly<Record<string, Check>> = {
+export const universalChecks: Readonly<Record<string, Check<UniversalSubject>>> = {
   async 'says who it is'({ attack }) {
     ensureFacts(attack, 'attack');
   },

@@ -15,7 +15,7 @@ import { evaluateLoss, logOdds, weighted } from '@gauntlet/kit';
 import { argmax, like, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
 import { factChecks } from './defence-facts.js';
 import { proofChecks } from './proof.js';
-import { ensure, register, type Registration } from './runner.js';
+import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 import { curvedToy } from './toys.js';
 
@@ -24,8 +24,6 @@ export interface WrapperSubject {
   readonly defence: Wrapper;
   readonly options: unknown;
 }
-
-type Check = (subject: WrapperSubject) => Promise<void>;
 
 const toy = curvedToy();
 
@@ -72,7 +70,7 @@ const LOSSES: Readonly<Record<string, Loss>> = {
 };
 
 /** What every wrapper must do. Each check throws a sentence when it fails. */
-export const wrapperChecks: Readonly<Record<string, Check>> = {
+export const wrapperChecks: Readonly<Record<string, Check<WrapperSubject>>> = {
   ...factChecks,
   ...proofChecks,
 

@@ -34,7 +34,11 @@ const manifest = z.object({
   weightsManifest: z.array(z.object({ paths: z.array(z.string()), weights: z.array(spec) })),
 });
 
-/** How a weight stands in the manifest. */
+/**
+ * How a weight stands in the manifest.
+ *
+ * @useDeclaredType
+ */
 export type WeightSpec = z.output<typeof spec>;
 
 /** A tfjs model as its files hold it. */

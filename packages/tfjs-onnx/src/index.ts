@@ -5,7 +5,6 @@ import { toOnnx } from './convert.js';
 
 export { type Artifacts, readArtifacts, type WeightSpec } from './artifacts.js';
 export { toOnnx } from './convert.js';
-export { LAYERS } from './layers/index.js';
 
 /** A model.json as an ONNX model, and the files of weights that it was read from. */
 export async function convert(

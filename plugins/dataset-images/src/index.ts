@@ -11,7 +11,11 @@ const options = z.strictObject({
     ),
 });
 
-/** How images are fitted to the model. */
+/**
+ * How images are fitted to the model.
+ *
+ * @useDeclaredType
+ */
 export type ImageOptions = z.infer<typeof options>;
 
 /** Samples from a folder of PNG or JPEG images. */
