@@ -75,6 +75,7 @@ export default tseslint.config(
       '**/.venv',
       'fixtures',
       'gauntlet-out',
+      'site',
     ],
   },
   js.configs.recommended,

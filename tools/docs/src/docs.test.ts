@@ -1,27 +1,44 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as core from '@gauntlet/core';
 import type { Plugin } from '@gauntlet/core';
 import { testReadme } from '@gauntlet/testing';
+import { markdownIn, text } from './pages.js';
 
-const text = (path: string) => readFileSync(path, 'utf8');
 const folders = (parent: string) => readdirSync(parent).map((name) => `${parent}/${name}`);
-const files = [
-  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'fixtures/README.md', 'fixtures/peers/README.md'],
-  ...['SECURITY.md', 'examples/gate/README.md'],
-  ...['docs/README.md', 'docs/tutorial.md'],
-  ...readdirSync('docs/decisions').map((name) => `docs/decisions/${name}`),
-  ...['packages', 'plugins', 'apps', 'tools'].flatMap(folders).map((folder) => `${folder}/README.md`),
-].filter(existsSync);
 
-describe.each(files)('%s', (path) => {
+/** The anchors of headings, as GitHub and the site make them. */
+function anchorsIn(page: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading] of page.replace(/^```[^]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)) {
+    const slug = heading!
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replace(/\s/g, '-');
+    let anchor = slug;
+    for (let n = 1; anchors.has(anchor); n++) anchor = `${slug}-${n}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+/** Whether a link leads to a file that is there, and to a heading in it. */
+function leads(from: string, link: string): boolean {
+  const [path, anchor] = link.split('#');
+  const target = path === '' ? from : join(dirname(from), path!);
+  if (!existsSync(target)) return false;
+  return anchor === undefined || (target.endsWith('.md') && anchorsIn(text(target)).has(anchor));
+}
+
+describe.each(markdownIn('.'))('%s', (path) => {
   const page = text(path);
 
-  it('links to files that are there', () => {
-    const links = [...page.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link!);
-    expect(links.filter((link) => !existsSync(join(dirname(path), link)))).toEqual([]);
+  it('links to what is there', () => {
+    const prose = page.replace(/^```[^]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
+    const links = [...prose.matchAll(/\]\((?!https?:|mailto:)([^)]+)\)/g)].map(([, link]) => link!);
+    expect(links.filter((link) => !leads(path, link))).toEqual([]);
   });
 
   // What follows an example as `text` is what it prints.
