@@ -36,6 +36,8 @@ export interface Prepared {
   readonly assembled: Assembled;
   /** How the data set was read. */
   readonly source: { readonly use: string; readonly options: unknown };
+  /** Names of classes by their ids, where the data set knows any. */
+  readonly classes: readonly string[] | undefined;
   /** What runs the model. */
   readonly engine: string;
   /** The SHA-256 of each file that the models are read from beside their own. */
@@ -118,6 +120,7 @@ export async function prepare(
     return {
       assembled: { ...assembled, plan: { ...plan, batchSize } },
       source: { use: source.id, options },
+      classes: plain.classes,
       engine,
       externalData: await files.externalData(),
       notRun,

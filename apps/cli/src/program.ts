@@ -92,6 +92,10 @@ export function createProgram(
       'html, markdown (for a pull request) or model-card (default: by the extension of the file)',
     )
     .option('--against <folder>', 'an older run on the same samples: show what got worse')
+    .option(
+      '--classes <file>',
+      'names of the classes, one a line from that of class 0 on (default: those of the data)',
+    )
     .option('--trend', 'show robust accuracy over runs: several folders, or one that holds runs')
     .addOption(shared('verbose'))
     .action(async (folders: string[], options: ReportOptions) => {

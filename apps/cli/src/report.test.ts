@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { called } from './testing/called.js';
@@ -38,6 +46,10 @@ describe('a run', () => {
     });
     expect(text('report.md')).toMatch(/^## Adversarial robustness\n/);
 
+    writeFileSync(join(user, 'names.txt'), Array.from({ length: 10 }, (_, i) => `digit-${i}\r\n`).join(''));
+    await gauntlet('report', 'runs/1', '-o', 'named.html', '--classes', 'names.txt');
+    expect(text('named.html')).toContain('"names":["digit-0","digit-1",');
+
     expect((await gauntlet('report', 'runs', '--trend', '-o', 'trend.md')).status).toBe(0);
     expect(text('trend.md')).toMatch(/\n\| 1 \| `1` \|[^]*\n\| 2 \| `2` \|/);
   });
@@ -67,6 +79,7 @@ it.each<[string, readonly string[], string]>([
     'Unexpected missing plan.json at ., expected the folder of a run',
   ],
   ['a folder that is not there', ['gone'], 'Unexpected missing plan.json at gone,'],
+  ['names that are not there', ['runs/1', '--classes', 'gone.txt'], 'Unexpected missing file at '],
   ['a run without rows', ['begun'], 'Unexpected run without a finished row at begun,'],
   ['several runs', ['a', 'b'], 'Unexpected 2 folders at gauntlet report, expected one. Add --trend'],
   [

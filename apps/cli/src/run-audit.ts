@@ -90,9 +90,9 @@ export const versionsOf = ({ plugins, version }: Pick<Lab, 'plugins' | 'version'
   ...plugins.versions(),
 });
 
-/** What `plan.json` holds: all that decides what the rows will be. */
+/** What `plan.json` holds: all that decides what the rows will be, and what a report needs to show them. */
 export const recordOf = (
-  { assembled, engine, externalData, source }: Prepared,
+  { assembled, engine, externalData, source, classes }: Prepared,
   { input }: Pick<AuditRequest, 'input'>,
   versions: Readonly<Record<string, string>>,
 ): Plan & Readonly<Record<string, unknown>> => ({
@@ -100,6 +100,8 @@ export const recordOf = (
   engine,
   externalData,
   source,
+  shape: assembled.dataset.shape,
+  ...(classes && { classes }),
   input,
   versions,
 });

@@ -2,8 +2,8 @@
 'use strict';
 
 /**
- * @typedef {{ head: string, words?: string[], first?: boolean, cells: (number | string | null)[] }} Column
- * @typedef {{ label: string, columns: Column[] }} Table
+ * @typedef {{ head: string, words?: string[], first?: boolean, ids?: boolean, cells: (number | string | null)[] }} Column
+ * @typedef {{ label: string, names?: string[], columns: Column[] }} Table
  * @typedef {{ source: string, alt: string, caption: string }} Picture
  * @typedef {{ title: string, attack: string, distance: number, lines: string[], pictures: Picture[] }} Card
  * @typedef {{ tables: Record<string, Table>, gallery: Card[] }} Data
@@ -88,7 +88,7 @@ function pager(what, size, show) {
  * @param {HTMLElement} place
  * @param {Table} table
  */
-function showTable(place, { label, columns }) {
+function showTable(place, { label, names = [], columns }) {
   const count = columns[0]?.cells.length ?? 0;
   /** @type {Map<Column, number>} */
   const wanted = new Map();
@@ -97,7 +97,7 @@ function showTable(place, { label, columns }) {
   let shown = Array.from({ length: count }, (_, i) => i);
 
   const rowElement = (/** @type {number} */ row) =>
-    element('tr', {}, ...columns.map((column, i) => cellElement(column, row, i === 0)));
+    element('tr', {}, ...columns.map((column, i) => cellElement(column, row, { head: i === 0, names })));
   const body = element('tbody');
   const pages = pager('rows', ROWS_PER_PAGE, (from) => {
     body.replaceChildren(...shown.slice(from, from + ROWS_PER_PAGE).map(rowElement));
@@ -164,16 +164,21 @@ function showTable(place, { label, columns }) {
 }
 
 /** @param {Column} column */
-const kindOf = ({ words, cells }) =>
-  words !== undefined || typeof cells[0] === 'string' ? 'word' : 'number';
+const kindOf = ({ words, ids, cells }) =>
+  words !== undefined || ids || typeof cells[0] === 'string' ? 'word' : 'number';
 
-/** @param {Column} column @param {number} row @param {boolean} head */
-const cellElement = (column, row, head) =>
-  element(head ? 'th' : 'td', { class: kindOf(column), ...(head && { scope: 'row' }) }, textOf(column, row));
+/** @param {Column} column @param {number} row @param {{ head: boolean, names: readonly string[] }} how */
+const cellElement = (column, row, { head, names }) =>
+  element(
+    head ? 'th' : 'td',
+    { class: kindOf(column), ...(head && { scope: 'row' }) },
+    textOf(column, row, names),
+  );
 
-/** @param {Column} column @param {number} row */
-const textOf = ({ words, cells }, row) => {
+/** @param {Column} column @param {number} row @param {readonly string[]} names */
+const textOf = ({ words, ids, cells }, row, names) => {
   const cell = cells[row] ?? '-';
+  if (ids) return names[Number(cell)] ?? String(cell);
   return words === undefined ? String(cell) : (words[Number(cell)] ?? '-');
 };
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { readGallery, readRun, renderPage, renderTrend, readTrend, type Run } from './index.js';
-import { HOSTILE, rowOf, runOf, writeRun } from './testing/run.js';
+import { certified, HOSTILE, rowOf, runOf, writeRun } from './testing/run.js';
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -20,6 +20,16 @@ const inBrowser = executablePath === undefined ? describe.skip : describe;
 if (executablePath === undefined) {
   console.warn('No browser: the tests of the page are skipped. Install chromium, or name one in CHROMIUM.');
 }
+
+const METRICS = [
+  {
+    metric: 'metric/a',
+    attack: 'attack/pgd',
+    epsilon: 0.1,
+    value: { median: 0.1, curve: [{ at: 0, share: 1 }] },
+  },
+  { metric: 'metric/b', attack: null, epsilon: null, value: 7 },
+];
 
 inBrowser('the page in a browser', () => {
   let folder = '';
@@ -75,8 +85,16 @@ inBrowser('the page in a browser', () => {
     );
     const x = new Float32Array(8 * 64).fill(0.25);
     const xAdv = x.map((value, i) => (i % 64 === 9 ? value + 0.05 : value));
-    await writeRun(join(folder, 'run'), runOf(rows), { shape: [1, 8, 8], x, xAdv });
-    const run = await readRun(join(folder, 'run'), 'run');
+    const audit = { ...runOf(rows).audit!, metrics: METRICS };
+    const certificates = [0, 1, 2].map((sample) =>
+      certified(sample, { outcome: 'robust', radius: 0.1 / (1 + sample) }),
+    );
+    await writeRun(
+      join(folder, 'run'),
+      { ...runOf(rows), audit, certificates },
+      { shape: [1, 8, 8], x, xAdv },
+    );
+    const run = { ...(await readRun(join(folder, 'run'), 'run')), classes: ['cat', 'dog', 'eel'] };
     const gallery = await readGallery(join(folder, 'run'), run);
     const better = runOf(rows.map((row) => ({ ...row, ...rowOf({ ...row, verdict: 'held' }) })));
     return { run, html: renderPage(run, { gallery, against: better }) };
@@ -114,8 +132,8 @@ inBrowser('the page in a browser', () => {
       page.locator('.cards > li').evaluateAll((cards) => cards.map((card) => card.textContent));
     const distances = async () => (await titles()).map((text) => /distance ([\d.]+)/.exec(text!)![1]);
     expect(await distances()).toEqual(['0.04', '0.05', '0.06', '0.07']);
-    expect((await titles())[0]).toContain('Sample 0: 1 → 2');
-    expect((await titles())[0]).toContain('score of 1: 4.5 → 2');
+    expect((await titles())[0]).toContain('Sample 0: dog → eel');
+    expect((await titles())[0]).toContain('score of dog: 4.5 → 2');
     await page.getByLabel('Order').selectOption('farthest first');
     expect(await distances()).toEqual(['0.07', '0.06', '0.05', '0.04']);
     await page.locator('#gallery ~ div').getByLabel('Attack').selectOption('deepfool');
@@ -146,8 +164,8 @@ inBrowser('the page in a browser', () => {
     const { page } = await open((await pictured()).html);
     const table = page.locator('[data-table=worse]');
     expect(await table.locator('tbody tr').allTextContents()).toEqual([
-      expect.stringMatching(/^0worst case0\.11broken, taken for 20\.04$/),
-      expect.stringMatching(/^1worst case0\.11broken, taken for 20\.06$/),
+      expect.stringMatching(/^0worst case0\.1dogbroken, taken for eel0\.04$/),
+      expect.stringMatching(/^1worst case0\.1dogbroken, taken for eel0\.06$/),
     ]);
     await page.close();
   });

@@ -2,7 +2,6 @@ import { count, percent, short } from '@gauntlet/core';
 import type { Change, Comparison } from './comparison.js';
 import { html, type Markup } from './markup.js';
 import { table } from './tables.js';
-import { className } from './words.js';
 
 /** What got worse since an older run, and what got better. The samples are listed by the page's script. */
 export function changesSection({ before, groups }: Comparison): Markup {
@@ -11,7 +10,7 @@ export function changesSection({ before, groups }: Comparison): Markup {
     <p>${changesInWords({ before, groups })}</p>
     ${table(
       'Robust accuracy before and now, on the samples that both runs have',
-      ['Attack', 'Epsilon', 'Samples', 'Before', 'Now', 'Change', 'Worse', 'Better'],
+      ['Attack', 'Epsilon', 'Samples', 'Before', 'Now', 'Change', 'Worse', 'Better', 'p'],
       groups.map((group) => [
         group.attack,
         short(group.epsilon),
@@ -21,8 +20,14 @@ export function changesSection({ before, groups }: Comparison): Markup {
         points(group.after - group.before, group.shared),
         count(group.worse.length),
         count(group.better.length),
+        short(group.p, 2),
       ]),
     )}
+    <p class="note">
+      p is how likely it is, were a sample no likelier to fall than to rise, that at least so many of those
+      that changed fell: the exact one-sided test of McNemar. Each is for its own row; the more rows one looks
+      at, the likelier that one of them is small by chance.
+    </p>
     <h3>Samples that got worse</h3>
     <div data-table="worse"></div>
   </section>`;
@@ -35,7 +40,7 @@ export function changesInWords({ before, groups }: Comparison): string {
   const each = worst.map(
     (group) =>
       `at ${short(group.epsilon)} ${share(group.after, group.shared)} instead of ${share(group.before, group.shared)} ` +
-      `(${count(group.worse.length)} worse, ${count(group.better.length)} better)`,
+      `(${count(group.worse.length)} worse, ${count(group.better.length)} better, p = ${short(group.p, 2)})`,
   );
   return (
     `Against ${before.run.name} (${model.name}, SHA-256 ${model.sha256.slice(0, 12)}), robust accuracy on the ${count(worst[0]!.shared)} samples that both have, ` +
@@ -44,10 +49,10 @@ export function changesInWords({ before, groups }: Comparison): string {
 }
 
 /** What became of a sample, in words. */
-export const fateOf = ({ is }: Change): string =>
+export const fateOf = ({ is }: Change, names: (id: number) => string): string =>
   is.verdict === 'broken'
-    ? `broken, taken for ${className(is.adversarial)}`
-    : `misclassified as ${className(is.clean)}`;
+    ? `broken, taken for ${names(is.adversarial)}`
+    : `misclassified as ${names(is.clean)}`;
 
 const share = (part: number, whole: number) => percent(whole === 0 ? null : part / whole);
 const points = (change: number, whole: number) => {

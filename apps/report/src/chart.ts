@@ -84,19 +84,30 @@ const y = (share: number) => (PLOT.top + PLOT.height * (1 - share)).toFixed(1);
 const path = (points: readonly (readonly [at: number, share: number])[]) =>
   points.map(([at, share]) => `${x(at)},${y(share)}`).join(' ');
 
-function stroke({ points, steps = false }: Line): Markup {
-  const corners = points.flatMap(({ at, value }, i) => {
+/** The corners of a line through points: where it goes in steps, also those below or above each. */
+const corners = (points: readonly (readonly [at: number, value: number])[], steps = false) =>
+  points.flatMap(([at, value], i) => {
     const before = points[i - 1];
     const here = [at, value] as const;
-    return steps && before !== undefined ? [[at, before.value] as const, here] : [here];
+    return steps && before !== undefined ? [[at, before[1]] as const, here] : [here];
   });
-  return html`<polyline points="${path(corners)}" />`;
+
+function stroke({ points, steps }: Line): Markup {
+  const way = corners(
+    points.map(({ at, value }) => [at, value]),
+    steps,
+  );
+  return html`<polyline points="${path(way)}" />`;
 }
 
-function band({ points }: Line): Markup | '' {
+function band({ points, steps }: Line): Markup | '' {
   const known = points.filter(({ interval }) => interval !== undefined);
   if (known.length < 2) return '';
-  const edge = (side: 0 | 1) => known.map(({ at, interval }) => [at, interval![side]] as const);
+  const edge = (side: 0 | 1) =>
+    corners(
+      known.map(({ at, interval }) => [at, interval![side]]),
+      steps,
+    );
   return html`<polygon points="${path([...edge(0), ...edge(1).reverse()])}" />`;
 }
 

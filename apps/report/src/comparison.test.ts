@@ -63,6 +63,6 @@ it('refuses a run with nothing to compare', () => {
 
 it('names the samples that got worse to a pull request', () => {
   const text = renderMarkdown(runOf(is), { against: runOf(was, {}, 'old') });
-  expect(text).toContain('at 0.1 40.0% instead of 60.0% (2 worse, 1 better)');
+  expect(text).toContain('at 0.1 40.0% instead of 60.0% (2 worse, 1 better, p = 0.5)');
   expect(text).toContain('| `1` | 0.1 | broken, taken for 2 |\n| `2` | 0.1 | misclassified as 2 |');
 });

@@ -1,4 +1,5 @@
 import { type Row, unexpected } from '@gauntlet/core';
+import { mcnemar } from '@gauntlet/kit';
 import { type Findings, type Point, tried } from './findings.js';
 
 /** What changed between two runs on the same samples. */
@@ -18,6 +19,8 @@ export interface Group {
   readonly after: number;
   readonly worse: readonly Change[];
   readonly better: readonly Change[];
+  /** Of the exact one-sided test of McNemar that it got worse. */
+  readonly p: number;
 }
 
 /** One sample that stood in one run and fell in the other. */
@@ -56,14 +59,17 @@ function groupOf(attack: string, now: Point, before: Point): Group {
     return was === undefined || (targeted && !(tried(is) && tried(was))) ? [] : [{ was, is }];
   });
   const stood = ({ verdict }: Row) => verdict === 'held';
+  const worse = pairs.filter(({ was, is }) => stood(was) && !stood(is));
+  const better = pairs.filter(({ was, is }) => !stood(was) && stood(is));
   return {
     attack,
     epsilon: now.epsilon,
     shared: pairs.length,
     before: pairs.filter(({ was }) => stood(was)).length,
     after: pairs.filter(({ is }) => stood(is)).length,
-    worse: pairs.filter(({ was, is }) => stood(was) && !stood(is)),
-    better: pairs.filter(({ was, is }) => !stood(was) && stood(is)),
+    worse,
+    better,
+    p: mcnemar({ lost: worse.length, gained: better.length }),
   };
 }
 

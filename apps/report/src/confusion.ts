@@ -1,7 +1,7 @@
 import { count, type Row, short } from '@gauntlet/core';
 import type { Findings, Series } from './findings.js';
 import { html, type Markup } from './markup.js';
-import { className } from './words.js';
+import { classNames } from './words.js';
 
 /** Classes beyond this many, those that were left or reached least often, are shown together. */
 const MOST_CLASSES = 16;
@@ -11,13 +11,14 @@ const SHADES = 8;
 export function confusionSection({ worst, attacks, run }: Findings): Markup {
   const { norm, epsilons } = run.plan.threatModel;
   const broken = brokenAt(worst, epsilons.at(-1)!);
+  const names = classNames(run);
   return html`<section aria-labelledby="classes">
     <h2 id="classes">Where classes are pushed</h2>
     ${
       broken.length === 0
         ? html`<p>No sample was broken.</p>`
         : html`<figure>
-            ${map('Broken samples by label and adversarial answer, worst case', broken)}
+            ${map('Broken samples by label and adversarial answer, worst case', broken, names)}
             <figcaption>
               Samples broken at epsilon ${short(epsilons.at(-1)!)} (${norm}), each by the point that moved it
               least: the row is its label, the column what the model takes it for.
@@ -30,7 +31,7 @@ export function confusionSection({ worst, attacks, run }: Findings): Markup {
         ? ''
         : html`<details class="numbers">
             <summary>By ${series.name} alone</summary>
-            ${map(`Broken samples by label and adversarial answer, ${series.name}`, own)}
+            ${map(`Broken samples by label and adversarial answer, ${series.name}`, own, names)}
           </details>`;
     })}
   </section>`;
@@ -40,7 +41,7 @@ const brokenAt = ({ points }: Series, epsilon: number): readonly Row[] =>
   points.find((point) => point.epsilon === epsilon)?.rows.filter(({ verdict }) => verdict === 'broken') ?? [];
 
 /** The figure is its own table. */
-function map(label: string, broken: readonly Row[]): Markup {
+function map(label: string, broken: readonly Row[], names: (id: number) => string): Markup {
   const { classes, others } = classesOf(broken);
   const place = (id: number) => (classes.includes(id) ? id : OTHERS);
   const heads = others === 0 ? classes : [...classes, OTHERS];
@@ -50,7 +51,7 @@ function map(label: string, broken: readonly Row[]): Markup {
     pairs.set(key, (pairs.get(key) ?? 0) + 1);
   }
   const most = Math.max(...pairs.values());
-  const name = (id: number) => (id === OTHERS ? `${others} others` : className(id));
+  const name = (id: number) => (id === OTHERS ? `${others} others` : names(id));
   return html`<div class="wide" role="region" aria-label="${label}" tabindex="0">
     <table class="map">
       <caption>

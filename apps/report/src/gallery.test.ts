@@ -6,7 +6,9 @@ import { choose } from './gallery.js';
 import { readGallery, readRun } from './index.js';
 import { layoutOf, perturbationOf, pictureOf } from './picture.js';
 import { encodePng, type Picture } from './png.js';
-import { rowOf, runOf, writeRun } from './testing/run.js';
+import { planOf, rowOf, runOf, writeRun } from './testing/run.js';
+
+const BROKEN = rowOf({ sample: 0, verdict: 'broken' });
 
 let folder = '';
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'gallery-'))));
@@ -114,13 +116,34 @@ it('shows a sample once for each attack, where it was moved least', async () => 
   expect([...(await decoded(fromUrl(piece!.clean))).pixels.slice(0, 2)]).toEqual([51, 51]);
 });
 
-it.each<[string, readonly number[], boolean]>([
-  ['samples that are no pictures', [16], true],
-  ['a run that is not finished', [1, 4, 4], false],
-])('has no pictures of %s', async (_, shape, finished) => {
-  const run = runOf([rowOf({ sample: 0, verdict: 'broken' })]);
+it('shows what an unfinished run broke so far', async () => {
+  const rows = [rowOf({ sample: 0, verdict: 'held' }), rowOf({ sample: 1, verdict: 'broken' })];
+  const run = {
+    ...runOf(rows, { shape: [1, 4, 4], data: { name: 'd', fingerprint: '', samples: 3 } }),
+    audit: null,
+  };
+  // A third row is being written: its numbers are there, and it is not.
+  const x = new Float32Array(3 * 16).fill(0.2);
+  const xAdv = x.map((value, i) => (i === 16 ? value + 0.1 : value));
+  await writeRun(folder, run, { shape: [1, 4, 4], x, xAdv });
+  const gallery = await readGallery(folder, await readRun(folder, 'run'));
+  expect(gallery).toMatchObject({ broken: 1, pieces: [{ row: { sample: 1 } }] });
+  const [piece] = gallery!.pieces;
+  expect([...(await decoded(fromUrl(piece!.adversarial))).pixels.slice(0, 2)]).toEqual([77, 51]);
+  expect([...(await decoded(fromUrl(piece!.clean))).pixels.slice(0, 2)]).toEqual([51, 51]);
+});
+
+it.each<[string, readonly number[], object]>([
+  ['samples that are no pictures', [16], {}],
+  ['a run that does not say their shape', [1, 4, 4], { audit: null }],
+  [
+    'a run whose numbers are not all there',
+    [2, 4, 4],
+    { audit: null, plan: planOf([BROKEN], { shape: [2, 4, 4] }) },
+  ],
+])('has no pictures of %s', async (_, shape, change) => {
   const x = new Float32Array(16);
-  await writeRun(folder, { ...run, audit: finished ? run.audit : null }, { shape, x, xAdv: x });
+  await writeRun(folder, { ...runOf([BROKEN]), ...change }, { shape, x, xAdv: x });
   expect(await readGallery(folder, await readRun(folder, 'run'))).toBeNull();
 });
 

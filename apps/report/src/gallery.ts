@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Row } from '@gauntlet/core';
 import npz from '@gauntlet/dataset-npz';
 import { far, grouped } from './findings.js';
@@ -30,43 +30,96 @@ export interface Piece {
 /** As many are looked at; and no more than so many characters are put into a page. */
 const MOST = { pieces: 240, characters: 8_000_000 };
 
+/** The samples of rows: one row's clean sample and what came back for it. */
+interface Pairs {
+  readonly shape: readonly number[];
+  at(place: number): Promise<{ readonly clean: Float32Array; readonly adversarial: Float32Array }>;
+  close(): Promise<void>;
+}
+
 /**
- * Pictures of what the attacks of a finished run broke, each sample once for each attack, where it was moved least: the nearest, and a spread over
- * the others. Null where the samples are no pictures, or the run is not finished.
+ * Pictures of what the attacks of a run broke so far, each sample once for each attack, where it was moved least: the nearest, and a spread over
+ * the others. Null where the samples are no pictures, or are not in the folder.
  *
  * @throws GauntletError `input` where `adversarial.npz` does not belong to the rows.
  */
 export async function readGallery(folder: string, run: Run): Promise<Gallery | null> {
-  const path = join(folder, 'adversarial.npz');
-  if (run.audit === null || !(await stat(path).catch(() => null))) return null;
+  const pairs = await (run.audit === null ? partsOf(folder, run) : finishedOf(folder, run));
+  const layout = pairs && layoutOf(pairs.shape);
   const { box } = run.plan.threatModel;
-  const read = (x: string) => npz.open(path, { bounds: box, options: { x, y: 'y' } });
+  const { chosen, broken } = choose(run.rows);
+  const pieces: Piece[] = [];
+  let characters = 0;
+  try {
+    if (pairs === null || layout === null) return null;
+    for (const place of chosen) {
+      const { clean, adversarial } = await pairs.at(place);
+      const perturbation = perturbationOf(clean, adversarial, layout, box);
+      const piece = {
+        row: run.rows[place]!,
+        clean: urlOf(pictureOf(clean, layout, box)),
+        perturbation: urlOf(perturbation),
+        adversarial: urlOf(pictureOf(adversarial, layout, box)),
+        gain: perturbation.gain,
+      };
+      characters += piece.clean.length + piece.perturbation.length + piece.adversarial.length;
+      if (characters > MOST.characters && pieces.length > 0) break;
+      pieces.push(piece);
+    }
+    return { layout, pieces, broken };
+  } finally {
+    await pairs?.close();
+  }
+}
+
+/** What a finished run published. */
+async function finishedOf(folder: string, run: Run): Promise<Pairs | null> {
+  const path = join(folder, 'adversarial.npz');
+  if (!(await stat(path).catch(() => null))) return null;
+  const read = (x: string) => npz.open(path, { bounds: run.plan.threatModel.box, options: { x, y: 'y' } });
   const [clean, adversarial] = [await read('x'), await read('x_adv')];
   if ([clean, adversarial].some(({ samples }) => samples !== run.rows.length)) {
     throw foreign(`adversarial.npz of ${clean.samples} rows beside ${run.rows.length} outcomes`, run.name);
   }
-  const layout = layoutOf(clean.shape);
-  if (layout === null) return null;
-  const { chosen, broken } = choose(run.rows);
-  const pieces: Piece[] = [];
-  let characters = 0;
-  for (const place of chosen) {
-    const [x, xAdv] = [await clean.batch(place, place + 1), await adversarial.batch(place, place + 1)];
-    const row = run.rows[place]!;
-    if (x.y[0] !== row.label) throw foreign(`adversarial.npz whose row ${place} has another label`, run.name);
-    const perturbation = perturbationOf(x.x.data, xAdv.x.data, layout, box);
-    const piece = {
-      row,
-      clean: urlOf(pictureOf(x.x.data, layout, box)),
-      perturbation: urlOf(perturbation),
-      adversarial: urlOf(pictureOf(xAdv.x.data, layout, box)),
-      gain: perturbation.gain,
-    };
-    characters += piece.clean.length + piece.perturbation.length + piece.adversarial.length;
-    if (characters > MOST.characters && pieces.length > 0) break;
-    pieces.push(piece);
+  return {
+    shape: clean.shape,
+    async at(place) {
+      const [x, xAdv] = [await clean.batch(place, place + 1), await adversarial.batch(place, place + 1)];
+      if (x.y[0] !== run.rows[place]!.label)
+        throw foreign(`adversarial.npz whose row ${place} has another label`, run.name);
+      return { clean: x.x.data, adversarial: xAdv.x.data };
+    },
+    close: async () => undefined,
+  };
+}
+
+/** What an unfinished run has so far: the float32 numbers of its rows, in their order. */
+async function partsOf(folder: string, { plan, rows }: Run): Promise<Pairs | null> {
+  const { shape } = plan;
+  if (shape === undefined) return null;
+  const bytes = 4 * shape.reduce((product, n) => product * n, 1);
+  const files = await Promise.all(
+    ['x.part', 'x_adv.part'].map((name) => open(join(folder, name)).catch(() => null)),
+  );
+  const close = async () => {
+    for (const file of files) await file?.close();
+  };
+  const [x, xAdv] = files;
+  const sizes = await Promise.all(files.map(async (file) => (file === null ? 0 : (await file.stat()).size)));
+  if (x == null || xAdv == null || sizes.some((size) => size < bytes * rows.length)) {
+    await close();
+    return null;
   }
-  return { layout, pieces, broken };
+  const read = async (file: FileHandle, place: number) => {
+    const numbers = new Float32Array(bytes / 4);
+    await file.read(new Uint8Array(numbers.buffer), 0, bytes, place * bytes);
+    return numbers;
+  };
+  return {
+    shape,
+    at: async (place) => ({ clean: await read(x, place), adversarial: await read(xAdv, place) }),
+    close,
+  };
 }
 
 const urlOf = (picture: Picture) => `data:image/png;base64,${encodePng(picture).toString('base64')}`;

@@ -5,10 +5,12 @@ import { compare, type Comparison } from './comparison.js';
 import { caveatsOf } from './coverage.js';
 import { type Findings, findingsOf } from './findings.js';
 import { code, markdownTable, plain } from './markdown-text.js';
+import { nameOf as nameOfMetric, textOf } from './measured.js';
+import { HEADS, provenOf, rowsOf } from './proven.js';
 import type { Run } from './read-run.js';
 import { factsOf } from './reproduce.js';
 import { verdictOf } from './verdict.js';
-import { nameOf } from './words.js';
+import { classNames, nameOf } from './words.js';
 
 /** As many samples that got worse are named. */
 const MOST_NAMED = 20;
@@ -24,9 +26,11 @@ export function renderMarkdown(run: Run, { against }: { readonly against?: Run |
   return `${[
     `## Robustness of ${code(run.plan.model.name)}`,
     plain(verdictOf(findings)),
-    ...(comparison ? changes(comparison) : []),
+    ...(comparison ? changes(comparison, classNames(run)) : []),
     resultsTable(findings),
     ...waysOf(findings),
+    ...provenTable(findings),
+    ...measuredTable(findings),
     'Robust: classified correctly and not broken. The interval is the error of sampling only; an attack that was not run may do better.',
     `**Threat model.** ${plain(describeThreat(run.plan.threatModel))}`,
     `<details><summary>What was not tried</summary>\n\n${listed(caveatsOf(findings))}\n\n</details>`,
@@ -50,6 +54,27 @@ export const resultsTable = ({ worst, attacks, clean }: Findings): string =>
       ]),
     ),
   );
+
+/** What was proven by each certifier at each radius, and what that is worth; nothing where nothing was to be proven. */
+export function provenTable({ run }: Findings): readonly string[] {
+  const all = provenOf(run);
+  if (all.length === 0) return [];
+  const rows = rowsOf(all).map(([name, ...cells]) => [code(name), ...cells]);
+  const worth = all.flatMap(({ name, words }) => (words === null ? [] : [`Proven by ${name}: ${words}`]));
+  return [markdownTable([...HEADS], rows), ...(worth.length === 0 ? [] : [listed(worth)])];
+}
+
+/** A value is cut where it is longer. */
+const LONGEST = 200;
+
+/** The values of the metrics that were named. */
+function measuredTable({ run: { audit } }: Findings): readonly string[] {
+  const rows = (audit?.metrics ?? []).map((one) => {
+    const text = textOf(one.value);
+    return [plain(nameOfMetric(one)), code(text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text)];
+  });
+  return rows.length === 0 ? [] : [markdownTable(['Metric', 'Value'], rows)];
+}
 
 /** How attacks were run, by name, where defences or other models took part: a list, or nothing. */
 export function waysOf({ run: { audit } }: Findings): readonly string[] {
@@ -79,10 +104,10 @@ function block(command: string): string {
   return `${fence}sh\n${command}\n${fence}`;
 }
 
-function changes(comparison: Comparison): readonly string[] {
+function changes(comparison: Comparison, names: (id: number) => string): readonly string[] {
   const worst = comparison.groups.filter(({ attack }) => attack === comparison.groups[0]!.attack);
   const rows = worst.flatMap(({ epsilon, worse }) =>
-    worse.map((change) => [code(String(change.is.sample)), short(epsilon), plain(fateOf(change))]),
+    worse.map((change) => [code(String(change.is.sample)), short(epsilon), plain(fateOf(change, names))]),
   );
   const left = rows.length - MOST_NAMED;
   return [

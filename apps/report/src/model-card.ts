@@ -1,7 +1,7 @@
 import { count, describeThreat, shortName } from '@gauntlet/core';
 import { caveatsOf } from './coverage.js';
 import { findingsOf } from './findings.js';
-import { listed, reproduced, resultsTable, waysOf } from './markdown.js';
+import { listed, provenTable, reproduced, resultsTable, waysOf } from './markdown.js';
 import { code, plain } from './markdown-text.js';
 import type { Run } from './read-run.js';
 import { verdictOf } from './verdict.js';
@@ -19,6 +19,7 @@ export function renderModelCard(run: Run): string {
       `(fingerprint ${code(plan.data.fingerprint)}); the model file is ${code(plan.model.name)} (SHA-256 ${code(plan.model.sha256)}).`,
     resultsTable(findings),
     ...waysOf(findings),
+    ...provenTable(findings),
     '### Threat model',
     `${plain(describeThreat(plan.threatModel))} Attacks: ${attacks}.`,
     '### Limitations',

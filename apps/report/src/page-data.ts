@@ -1,9 +1,10 @@
-import { type Row, short } from '@gauntlet/core';
+import { short } from '@gauntlet/core';
 import type { Comparison } from './comparison.js';
 import { far, type Findings } from './findings.js';
 import type { Gallery, Piece } from './gallery.js';
+import type { Run } from './read-run.js';
 import { fateOf } from './changes.js';
-import { className, nameOf } from './words.js';
+import { classNames, nameOf } from './words.js';
 
 /** What the page's script shows a page of at a time: tables by columns, and the gallery. */
 export interface PageData {
@@ -13,6 +14,8 @@ export interface PageData {
 
 interface TableData {
   readonly label: string;
+  /** Names of classes by their ids. */
+  readonly names?: readonly string[];
   readonly columns: readonly Column[];
 }
 
@@ -22,6 +25,8 @@ interface Column {
   readonly words?: readonly string[];
   /** Whether rows of the first word alone are shown at first. */
   readonly first?: boolean;
+  /** Whether its numbers are ids of classes that have names. */
+  readonly ids?: boolean;
   readonly cells: readonly (number | string | null)[];
 }
 
@@ -40,42 +45,55 @@ export const pageDataOf = (
   gallery: Gallery | null,
 ): PageData => ({
   tables: {
-    rows: rowsTable(run.rows),
-    ...(comparison && { worse: worseTable(comparison) }),
+    rows: rowsTable(run),
+    ...(comparison && { worse: worseTable(comparison, run) }),
   },
-  gallery: gallery?.pieces.map(cardOf) ?? [],
+  gallery: gallery?.pieces.map((piece) => cardOf(piece, classNames(run))) ?? [],
 });
 
 /** Data as the text of a script element: nothing in it ends the element, or begins a comment. */
 export const inScript = (data: PageData): string => JSON.stringify(data).replaceAll('<', String.raw`\u003c`);
 
-const rowsTable = (rows: readonly Row[]): TableData => ({
-  label: 'Table of all rows',
-  columns: [
-    { head: 'Sample', cells: rows.map(({ sample }) => sample) },
-    choice('Attack', rows.map(nameOf)),
-    choice(
-      'Epsilon',
-      rows.map(({ epsilon }) => short(epsilon)),
-    ),
-    choice(
-      'Outcome',
-      rows.map(({ verdict }) => verdict),
-    ),
-    { head: 'Label', cells: rows.map(({ label }) => label) },
-    { head: 'Clean answer', cells: rows.map(({ clean }) => clean) },
-    { head: 'Answer under attack', cells: rows.map(({ adversarial }) => adversarial) },
-    { head: 'Distance', cells: rows.map((row) => (row.distance === null ? null : rounded(far(row)))) },
-    { head: 'Queries', cells: rows.map(({ queries }) => queries) },
-  ],
+/** What a table is told of names of classes, and each of its columns that holds their ids. */
+const namesIn = ({ classes }: Pick<Run, 'classes'>) => ({
+  names: classes && { names: classes },
+  ids: classes && { ids: true },
 });
 
-function worseTable({ groups }: Comparison): TableData {
+function rowsTable(run: Run): TableData {
+  const { rows } = run;
+  const { names, ids } = namesIn(run);
+  return {
+    label: 'Table of all rows',
+    ...names,
+    columns: [
+      { head: 'Sample', cells: rows.map(({ sample }) => sample) },
+      choice('Attack', rows.map(nameOf)),
+      choice(
+        'Epsilon',
+        rows.map(({ epsilon }) => short(epsilon)),
+      ),
+      choice(
+        'Outcome',
+        rows.map(({ verdict }) => verdict),
+      ),
+      { head: 'Label', ...ids, cells: rows.map(({ label }) => label) },
+      { head: 'Clean answer', ...ids, cells: rows.map(({ clean }) => clean) },
+      { head: 'Answer under attack', ...ids, cells: rows.map(({ adversarial }) => adversarial) },
+      { head: 'Distance', cells: rows.map((row) => (row.distance === null ? null : rounded(far(row)))) },
+      { head: 'Queries', cells: rows.map(({ queries }) => queries) },
+    ],
+  };
+}
+
+function worseTable({ groups }: Comparison, run: Run): TableData {
+  const { names, ids } = namesIn(run);
   const changes = groups.flatMap(({ attack, epsilon, worse }) =>
     worse.map((change) => ({ ...change, attack, epsilon })),
   );
   return {
     label: 'Samples that got worse',
+    ...names,
     columns: [
       { head: 'Sample', cells: changes.map(({ is }) => is.sample) },
       {
@@ -89,8 +107,8 @@ function worseTable({ groups }: Comparison): TableData {
         'Epsilon',
         changes.map(({ epsilon }) => short(epsilon)),
       ),
-      { head: 'Label', cells: changes.map(({ is }) => is.label) },
-      { head: 'Now', cells: changes.map(fateOf) },
+      { head: 'Label', ...ids, cells: changes.map(({ is }) => is.label) },
+      { head: 'Now', cells: changes.map((change) => fateOf(change, classNames(run))) },
       { head: 'Distance', cells: changes.map(({ is }) => (is.distance === null ? null : rounded(far(is)))) },
     ],
   };
@@ -102,9 +120,9 @@ function choice(head: string, values: readonly string[]): Column {
   return { head, words, cells: values.map((value) => places.get(value)!) };
 }
 
-function cardOf({ row, clean, perturbation, adversarial, gain }: Piece): Card {
+function cardOf({ row, clean, perturbation, adversarial, gain }: Piece, names: (id: number) => string): Card {
   const { sample, label, scores } = row;
-  const [from, to] = [className(label), className(row.adversarial)];
+  const [from, to] = [names(label), names(row.adversarial)];
   const scored = (of: string, place: 0 | 1) =>
     scores === undefined ? [] : [`score of ${of}: ${scores.clean[place]} → ${scores.adversarial[place]}`];
   const times = gain < 10 ? gain.toFixed(1) : gain.toFixed(0);

@@ -1,11 +1,11 @@
 import { renderMarkdown, renderModelCard, renderPage, type Run } from './index.js';
-import { HOSTILE, rowOf, runOf } from './testing/run.js';
+import { certified, HOSTILE, rowOf, runOf } from './testing/run.js';
 
 const VERDICTS = ['held', 'broken', 'broken', 'misclassified'] as const;
 const ROWS = VERDICTS.map((verdict, sample) => rowOf({ sample, verdict }));
 
-const hostileRun = (): Run =>
-  runOf(
+const hostileRun = (): Run => ({
+  ...runOf(
     VERDICTS.map((verdict, i) =>
       rowOf({ sample: `${HOSTILE}${i}`, verdict, attack: HOSTILE, failure: HOSTILE }),
     ),
@@ -17,7 +17,18 @@ const hostileRun = (): Run =>
       versions: { [HOSTILE]: HOSTILE },
     },
     HOSTILE,
-  );
+  ),
+  certificates: [{ ...certified(0, { outcome: 'robust', radius: 0.1 }), certifier: HOSTILE }],
+  classes: [HOSTILE, HOSTILE, HOSTILE],
+  audit: {
+    ...{ results: [], notRun: [], versions: {} },
+    certified: [{ certifier: HOSTILE, words: HOSTILE }],
+    metrics: [
+      { metric: HOSTILE, attack: HOSTILE, epsilon: null, value: { [HOSTILE]: HOSTILE } },
+      { metric: HOSTILE, attack: null, epsilon: null, value: [{ [HOSTILE]: HOSTILE }] },
+    ],
+  },
+});
 
 it('says the verdict in numbers that follow from the rows', () => {
   const page = renderPage(runOf(ROWS));
@@ -63,6 +74,84 @@ it('tells what was not tried, and why', () => {
   expect(page).toContain('Every attack that was run follows gradients');
   const blind = ROWS.map((row) => ({ ...row, attack: 'attack/square', gradients: 0 }));
   expect(renderPage(runOf([...ROWS, ...blind]))).not.toContain('Every attack that was run follows gradients');
+});
+
+it('shows what is proven, by each certifier at each radius', () => {
+  const certificates = [
+    certified(0, { outcome: 'robust', radius: 0.1 }),
+    certified(1, { outcome: 'robust', radius: 0.1 }),
+    certified(2, { outcome: 'unknown', why: 'for tests' }),
+    certified(3, { outcome: 'robust', radius: 0.1 }, 2),
+  ];
+  const run = { ...runOf(ROWS), certificates };
+  const words = 'Certificates are certain.';
+  const audit = { ...run.audit!, certified: [{ certifier: 'certifier/ibp', words }] };
+  const page = renderPage({ ...run, audit });
+  expect(page).toContain('By ibp, of 4 samples. Certificates are certain.');
+  // Two of four; SciPy's beta.ppf(0.025, 2, 3) and beta.ppf(0.975, 3, 2). The line stays at half up to where the last is proven.
+  expect(page.replace(/<[^>]*>|\s+/g, ' ')).toMatch(
+    /ibp +0\.1 +75\.0% +50\.0% +6\.8% to 93\.2% +0 +1 +0\.05 /,
+  );
+  expect(page).toContain('<polyline points="52.0,137.0 684.0,137.0 684.0,137.0" />');
+  const row = '| `ibp` | 0.1 | 75.0% | 50.0% | 6.8% to 93.2% | 0 | 1 | 0.05 |';
+  for (const text of [renderMarkdown({ ...run, audit }), renderModelCard({ ...run, audit })]) {
+    expect(text).toContain(row);
+    expect(text).toContain('- Proven by ibp: Certificates are certain.');
+  }
+  expect(renderPage(runOf(ROWS))).not.toContain('id="proven"');
+});
+
+it('falls in steps where certificates reach differently far', () => {
+  const certificates = [0.02, 0.05, 0.05, 0.1].map((radius, sample) =>
+    certified(sample, { outcome: 'robust', radius }),
+  );
+  // 100% up to 0.02, 75% up to 0.05, 25% up to 0.1; the plot is 632 by 250, from (52, 12).
+  expect(renderPage({ ...runOf(ROWS), certificates })).toContain(
+    '<polyline points="52.0,12.0 178.4,12.0 178.4,74.5 368.0,74.5 368.0,199.5 684.0,199.5 684.0,199.5" />',
+  );
+});
+
+it('falls to nothing where it was asked about more than is proven', () => {
+  const certificates = [
+    certified(0, { outcome: 'robust', radius: 0.05 }),
+    certified(1, { outcome: 'unknown', why: '' }),
+  ];
+  expect(renderPage({ ...runOf(ROWS), certificates })).toContain(
+    '<polyline points="52.0,137.0 368.0,137.0 368.0,262.0 684.0,262.0 684.0,262.0" />',
+  );
+});
+
+it('shows the values of the metrics that were named, whatever they are', () => {
+  const metrics = [
+    { metric: 'metric/a', attack: 'attack/pgd', epsilon: 0.1, value: { median: 0.123456, tried: 3 } },
+    {
+      metric: 'metric/b',
+      attack: null,
+      epsilon: null,
+      value: Array.from({ length: 60 }, (_, n) => ({ n, ok: true })),
+    },
+    { metric: 'metric/c', attack: null, epsilon: null, certifier: 'certifier/ibp', value: 7 },
+  ];
+  const run = { ...runOf(ROWS), audit: { ...runOf(ROWS).audit!, metrics } };
+  const page = renderPage(run)
+    .replace(/<[^>]*>|\s+/g, ' ')
+    .replace(/ +/g, ' ');
+  expect(page).toContain('a of pgd at 0.1 Name Value median 0.1235 tried 3');
+  expect(page).toContain('b n ok 0 true 1 true');
+  expect(page).toContain('10 more are in audit.json.');
+  expect(page).toContain('c of ibp 7');
+  expect(renderMarkdown(run)).toContain('| a of pgd at 0.1 | `{"median":0.123456,"tried":3}` |');
+});
+
+it('calls classes by their names, where it knows them', () => {
+  const classes = ['cat', 'dog', 'eel'];
+  const run = { ...runOf(ROWS), classes };
+  const page = renderPage(run);
+  expect(page).toContain('<th scope="col">eel</th>');
+  expect(page).toContain('"names":["cat","dog","eel"]');
+  expect(
+    renderMarkdown(run, { against: runOf(ROWS.map((row) => rowOf({ ...row, verdict: 'held' }))) }),
+  ).toContain('broken, taken for eel');
 });
 
 it('reaches for nothing, and runs nothing but its own script', () => {

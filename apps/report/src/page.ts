@@ -10,6 +10,8 @@ import { type Findings, findingsOf } from './findings.js';
 import type { Gallery } from './gallery.js';
 import { html, type Markup } from './markup.js';
 import { inScript, pageDataOf } from './page-data.js';
+import { measuredSection } from './measured.js';
+import { provenSection } from './proven.js';
 import { queriesSection } from './queries.js';
 import type { Run } from './read-run.js';
 import { reproduceSection } from './reproduce.js';
@@ -51,28 +53,39 @@ const bodyOf = (findings: Findings, comparison: Comparison | null, gallery: Gall
     </header>
     <nav aria-label="Sections">
       <ul>
-        ${SECTIONS.filter(([id]) => id !== 'changes' || comparison !== null).map(
+        ${SECTIONS.filter(([id]) => shown(id, findings, comparison)).map(
           ([id, name]) => html`<li><a href="#${id}">${name}</a></li>`,
         )}
       </ul>
     </nav>
     ${comparison === null ? '' : changesSection(comparison)} ${accuracySection(findings)}
-    ${distancesSection(findings)} ${queriesSection(findings)} ${confusionSection(findings)}
-    ${gallerySection(findings, gallery)}
+    ${provenSection(findings)} ${distancesSection(findings)} ${queriesSection(findings)}
+    ${confusionSection(findings)} ${gallerySection(gallery)}
     <section aria-labelledby="rows">
       <h2 id="rows">All rows</h2>
       <div data-table="rows"></div>
     </section>
-    ${threatSection(findings)} ${coverageSection(findings)} ${reproduceSection(findings)}`;
+    ${measuredSection(findings)} ${threatSection(findings)} ${coverageSection(findings)}
+    ${reproduceSection(findings)}`;
+
+/** Whether there is anything in a section. */
+const shown = (id: string, { run }: Findings, comparison: Comparison | null): boolean =>
+  ({
+    changes: comparison !== null,
+    proven: run.certificates.length > 0,
+    metrics: (run.audit?.metrics ?? []).length > 0,
+  })[id] ?? true;
 
 const SECTIONS = [
   ['changes', 'Changes'],
   ['accuracy', 'Accuracy'],
+  ['proven', 'Proven'],
   ['distances', 'Distances'],
   ['queries', 'Queries'],
   ['classes', 'Classes'],
   ['gallery', 'Gallery'],
   ['rows', 'All rows'],
+  ['metrics', 'Metrics'],
   ['threat', 'Threat model'],
   ['coverage', 'What was run'],
   ['reproduce', 'Reproduce'],
@@ -98,17 +111,14 @@ function tiles({ clean, cleanInterval, worst, targeted }: Findings): Markup {
   </dl>`;
 }
 
-function gallerySection({ run }: Findings, gallery: Gallery | null): Markup {
+function gallerySection(gallery: Gallery | null): Markup {
   return html`<section aria-labelledby="gallery">
     <h2 id="gallery">Gallery</h2>
     ${
       gallery === null
         ? html`<p>
-            ${
-              run.audit === null
-                ? 'There are pictures when the run is finished.'
-                : 'The samples are no pictures (one or three channels, 4 by 4 pixels or more), or adversarial.npz is not in the folder.'
-            }
+            The samples are no pictures (one or three channels, 4 by 4 pixels or more), or are not in the
+            folder.
           </p>`
         : html`<p>
               Samples that were broken, each once for each attack, by the point that moved it least.

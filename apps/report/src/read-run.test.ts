@@ -2,13 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readRun } from './index.js';
-import { planOf, rowOf } from './testing/run.js';
+import { certified, planOf, rowOf } from './testing/run.js';
 
 const ROWS = [0, 1, 2, 3].map((sample) => rowOf({ sample, verdict: sample === 0 ? 'broken' : 'held' }));
 const LINES = ROWS.map((row) => `${JSON.stringify(row)}\n`);
 const PLAN = JSON.stringify(planOf(ROWS));
 const AUDIT = JSON.stringify({ results: [] });
 const OWN = { 'plan.json': PLAN, 'outcomes.jsonl': LINES.join(''), 'audit.json': AUDIT };
+
+const CERTIFIED = certified(0, { outcome: 'robust', radius: 0.1 });
 
 let folder = '';
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'report-'))));
@@ -20,6 +22,7 @@ it('reads a finished run', async () => {
   write(OWN);
   const run = await readRun(folder, 'run');
   expect(run.rows).toEqual(ROWS);
+  expect(run.certificates).toEqual([]);
   expect(run.audit).not.toBeNull();
 });
 
@@ -66,6 +69,19 @@ it.each<[string, Record<string, string>, string]>([
       'line 1 of outcomes.jsonl, which plan.json did not ask for,',
     ],
   ),
+  [
+    'a certificate of another plan',
+    { ...OWN, 'certificates.jsonl': `${JSON.stringify({ ...CERTIFIED, epsilon: 0.3 })}\n` },
+    'line 1 of certificates.jsonl, which plan.json did not ask for,',
+  ],
+  [
+    'a damaged certificate',
+    {
+      ...OWN,
+      'certificates.jsonl': `${JSON.stringify({ ...CERTIFIED, certificate: { outcome: 'sure' } })}\n`,
+    },
+    "line 1 of certificates.jsonl, which has no sound 'certificate.outcome',",
+  ],
   [
     'a row that is there twice',
     { ...OWN, 'outcomes.jsonl': LINES[0]! + LINES[0]! },

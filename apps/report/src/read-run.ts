@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Plan, Row } from '@gauntlet/core';
-import { auditSchema, type Audited, type Planned, planSchema, rowSchema } from './run-schema.js';
+import type { Certified, Plan, Row } from '@gauntlet/core';
+import {
+  auditSchema,
+  type Audited,
+  certificateSchema,
+  type Planned,
+  planSchema,
+  rowSchema,
+} from './run-schema.js';
 import { foreign } from './foreign.js';
 import type { z } from 'zod';
 
@@ -11,6 +18,9 @@ export interface Run {
   readonly name: string;
   readonly plan: Plan & Planned;
   readonly rows: readonly Row[];
+  readonly certificates: readonly Certified[];
+  /** Names of classes by their ids, where they are known. */
+  readonly classes?: readonly string[] | undefined;
   /** What `audit.json` says beside the rows; null while the run is not finished. */
   readonly audit: Audited | null;
 }
@@ -33,7 +43,10 @@ export async function readRun(folder: string, name: string): Promise<Run> {
   const auditText = await text(folder, 'audit.json');
   const audit =
     auditText === null ? null : parsed(auditSchema, auditText, (what) => `audit.json that ${what}`, name);
-  const rows = rowsOf((await text(folder, 'outcomes.jsonl')) ?? '', audit !== null, name);
+  const linesOf = async <T>(schema: z.ZodType, file: string) =>
+    lines<T>(schema, (await text(folder, file)) ?? '', { file, finished: audit !== null, name });
+  const rows = await linesOf<Row>(rowSchema, 'outcomes.jsonl');
+  const certificates = await linesOf<Certified>(certificateSchema, 'certificates.jsonl');
   if (rows.length === 0) throw foreign('run without a finished row', name);
   mustBelong(rows, plan, name);
   if (audit !== null && rows.length < planned(plan)) {
@@ -42,7 +55,13 @@ export async function readRun(folder: string, name: string): Promise<Run> {
       name,
     );
   }
-  return { name, plan, rows, audit };
+  const stranger = certificates.findIndex(
+    ({ norm, epsilon }) => norm !== plan.threatModel.norm || !plan.threatModel.epsilons.includes(epsilon),
+  );
+  if (stranger >= 0) {
+    throw foreign(`line ${stranger + 1} of certificates.jsonl, which plan.json did not ask for,`, name);
+  }
+  return { name, plan, rows, certificates, classes: plan.classes, audit };
 }
 
 /** How many rows a plan gives. */
@@ -84,14 +103,20 @@ function json(from: string): unknown {
 }
 
 /** Whole lines only: a run that is not finished may be writing, or have died over, the last one. */
-function rowsOf(from: string, finished: boolean, name: string): Row[] {
+function lines<T>(
+  schema: z.ZodType,
+  from: string,
+  { file, finished, name }: { readonly file: string; readonly finished: boolean; readonly name: string },
+): T[] {
   const whole = from.slice(0, from.lastIndexOf('\n') + 1);
-  if (finished && whole !== from) throw foreign('outcomes.jsonl that is cut off', name);
-  const lines = whole.split('\n').slice(0, -1);
-  return lines.map((line, i) => {
-    const found = (what: string) => `line ${i + 1} of outcomes.jsonl, which ${what},`;
-    return parsed(rowSchema, line, found, name) as unknown as Row;
-  });
+  if (finished && whole !== from) throw foreign(`${file} that is cut off`, name);
+  return whole
+    .split('\n')
+    .slice(0, -1)
+    .map((line, i) => {
+      const found = (what: string) => `line ${i + 1} of ${file}, which ${what},`;
+      return parsed(schema, line, found, name) as T;
+    });
 }
 
 function parsed<T>(schema: z.ZodType<T>, from: string, found: (what: string) => string, name: string): T {

@@ -42,6 +42,8 @@ export const planSchema = z.looseObject({
   batchSize: z.int().min(1).default(1),
   seed: z.int(),
   budget: z.looseObject({ seconds: z.number(), kept: extent, whole: extent }).optional(),
+  classes: z.array(z.string()).optional(),
+  shape: z.array(z.int().min(1)).optional(),
   engine: z.string().default('onnx'),
   externalData: z.record(z.string(), z.string()).default({}),
   source: z.looseObject({ use: z.string(), options }).optional(),
@@ -62,21 +64,33 @@ export const planSchema = z.looseObject({
  */
 export type Planned = Pick<
   z.infer<typeof planSchema>,
-  'engine' | 'externalData' | 'source' | 'input' | 'versions'
+  'classes' | 'shape' | 'engine' | 'externalData' | 'source' | 'input' | 'versions'
 >;
 
-/** What the report needs of `audit.json`: all else follows from the rows. */
+/** What the report needs of `audit.json`: all else follows from the rows and certificates. */
 export const auditSchema = z.looseObject({
   results: z
     .array(
       z.looseObject({ attack: z.string(), on: z.string().optional(), way: z.string().optional(), options }),
     )
     .default([]),
+  certified: z.array(z.looseObject({ certifier: z.string(), words: z.string() })).optional(),
+  metrics: z
+    .array(
+      z.looseObject({
+        metric: z.string(),
+        certifier: z.string().optional(),
+        attack: z.string().nullable(),
+        epsilon: z.number().nullable(),
+        value: z.unknown(),
+      }),
+    )
+    .optional(),
   notRun: z.array(z.looseObject({ attack: z.string(), why: z.string() })).default([]),
   versions: z.record(z.string(), z.string()).default({}),
 });
 
-/** What `audit.json` says beside the rows: options with their defaults, attacks that were not run, versions. */
+/** What `audit.json` says beside the rows: options with their defaults, what certificates are worth, metrics, attacks that were not run, versions. */
 export type Audited = z.infer<typeof auditSchema>;
 
 const length = z.number().min(0);
@@ -105,3 +119,18 @@ export const rowSchema = z
     failure: z.string().optional(),
   })
   .refine((row) => row.verdict !== 'broken' || row.distance !== null, { path: ['distance'] });
+
+/** A line of `certificates.jsonl`. */
+export const certificateSchema = z.looseObject({
+  certifier: z.string(),
+  sample: z.union([z.int(), z.string()]),
+  norm: z.enum(['l0', 'l1', 'l2', 'linf']),
+  epsilon: length,
+  label: z.int(),
+  answer: z.int(),
+  certificate: z.discriminatedUnion('outcome', [
+    z.looseObject({ outcome: z.literal('robust'), radius: length }),
+    z.looseObject({ outcome: z.literal('broken'), distance: length }),
+    z.looseObject({ outcome: z.literal('unknown'), why: z.string() }),
+  ]),
+});

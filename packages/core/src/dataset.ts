@@ -10,6 +10,8 @@ export interface Dataset {
   readonly samples: number;
   /** One sample's shape. */
   readonly shape: readonly number[];
+  /** Names of classes by their ids, where the source knows any. */
+  readonly classes?: readonly string[];
   /** Samples `from` up to, but without, `to`, in order. `y` are class ids. */
   batch(from: number, to: number): Promise<Batch>;
   /** The same samples in another shape, without reading their files again; left out where that takes opening them anew. */

@@ -14,11 +14,12 @@ export async function openImages(
   { bounds, shape }: DatasetSettings,
   { resize }: ImageOptions,
 ): Promise<Dataset> {
-  const files = await listImages(path);
+  const { images: files, ...named } = await listImages(path);
   const facts = {
     name: basename(resolve(path)),
     fingerprint: await fingerprint(files),
     samples: files.length,
+    ...named,
   };
   const scale = bounds[0] === 0 && bounds[1] === 255 ? 1 : 255;
   const inLayout = (layout: Layout): Dataset => ({

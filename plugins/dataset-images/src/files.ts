@@ -14,8 +14,15 @@ export interface ImageFile {
 const IMAGES = ['.png', '.jpg', '.jpeg'];
 const LIST = 'labels.csv';
 
+/** The images of a folder. */
+export interface Listed {
+  readonly images: readonly ImageFile[];
+  /** Names of classes by their ids; left out where names are ids. */
+  readonly classes?: readonly string[];
+}
+
 /** The images of a folder with their class ids: as labels.csv says, or else by subfolder. */
-export async function listImages(folder: string): Promise<readonly ImageFile[]> {
+export async function listImages(folder: string): Promise<Listed> {
   const content = (await contentOf(folder)).filter(({ name }) => !name.startsWith('.'));
   const listed = content.some(({ name }) => name === LIST)
     ? await fromList(folder)
@@ -23,8 +30,14 @@ export async function listImages(folder: string): Promise<readonly ImageFile[]> 
         folder,
         content.filter((entry) => entry.isDirectory()).map(({ name }) => name),
       );
-  const ids = classIds([...new Set(listed.map(({ name }) => name))]);
-  return listed.map(({ id, path, name }) => ({ id, path, label: ids.get(name)! }));
+  // Names that are all whole numbers are the ids; otherwise ids count the sorted names.
+  const names = sorted([...new Set(listed.map(({ name }) => name))]);
+  const numeric = names.every((name) => /^\d{1,9}$/.test(name));
+  const ids = new Map(names.map((name, i) => [name, numeric ? Number(name) : i]));
+  return {
+    images: listed.map(({ id, path, name }) => ({ id, path, label: ids.get(name)! })),
+    ...(!numeric && { classes: names }),
+  };
 }
 
 const contentOf = (folder: string) =>
@@ -123,9 +136,3 @@ function readList(text: string, at: string): readonly { readonly file?: string; 
 const isImage = (file: string) => IMAGES.includes(extname(file).toLowerCase());
 
 const sorted = (names: readonly string[]) => [...names].sort((a, b) => (a < b ? -1 : 1));
-
-/** Names that are all whole numbers are the ids; otherwise ids count the sorted names. */
-function classIds(names: readonly string[]): ReadonlyMap<string, number> {
-  const numeric = names.every((name) => /^\d{1,9}$/.test(name));
-  return new Map(sorted(names).map((name, i) => [name, numeric ? Number(name) : i]));
-}

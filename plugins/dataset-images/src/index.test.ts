@@ -104,11 +104,15 @@ describe('classes', () => {
     put('cat/notes.txt', 'not an image');
     put('.hidden/a.png', 'not looked at');
     expect(await labels()).toEqual({ 'cat/a.PNG': 0, 'dog/1.png': 1, 'dog/2.png': 1, 'eel/x.jpeg': 2 });
+    const set = await open();
+    expect(set.classes).toEqual(['cat', 'dog', 'eel']);
+    expect(set.as!([2, 2, 3]).classes).toEqual(['cat', 'dog', 'eel']);
   });
 
   it('are the names themselves where these are numbers', async () => {
     for (const name of ['7/a.png', '10/a.png']) put(name, await solid(9));
     expect(await labels()).toEqual({ '10/a.png': 10, '7/a.png': 7 });
+    expect((await open()).classes).toBeUndefined();
   });
 
   it.each([

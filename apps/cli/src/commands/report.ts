@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { unexpected } from '@gauntlet/core';
 import {
@@ -12,6 +12,7 @@ import {
   renderTrendMarkdown,
 } from '@gauntlet/report';
 import { atomically } from '../atomically.js';
+import { mustExist } from '../files.js';
 import type { Terminal } from '../terminal.js';
 
 const FORMATS = ['html', 'markdown', 'model-card'] as const;
@@ -22,6 +23,7 @@ export interface ReportOptions {
   readonly out?: string;
   readonly format?: string;
   readonly against?: string;
+  readonly classes?: string;
   readonly trend?: boolean;
 }
 
@@ -40,12 +42,13 @@ export async function report(
 
 type Asked = ReportOptions & { readonly format: Format; readonly cwd: string };
 
-async function runOf(folders: readonly string[], { format, against, cwd }: Asked): Promise<string> {
+async function runOf(folders: readonly string[], { format, against, classes, cwd }: Asked): Promise<string> {
   const [folder, ...others] = folders as [string, ...string[]];
   if (others.length > 0) {
     throw wrong(`${folders.length} folders`, 'one', 'Add --trend, or --against for an older run.');
   }
-  const read = (name: string) => readRun(resolve(cwd, name), name);
+  const names = classes === undefined ? {} : { classes: await linesOf(classes, cwd) };
+  const read = async (name: string) => ({ ...(await readRun(resolve(cwd, name), name)), ...names });
   const run = await read(folder);
   const beside = { against: against === undefined ? undefined : await read(against) };
   if (format === 'markdown') return renderMarkdown(run, beside);
@@ -54,6 +57,13 @@ async function runOf(folders: readonly string[], { format, against, cwd }: Asked
   }
   if (against === undefined) return renderModelCard(run);
   throw wrong('--against with a model card', 'one run', 'Leave --against out, or write --format markdown.');
+}
+
+/** The lines of a file of names. */
+async function linesOf(name: string, cwd: string): Promise<readonly string[]> {
+  await mustExist(resolve(cwd, name), 'a file of names');
+  const text = await readFile(resolve(cwd, name), 'utf8');
+  return text.trimEnd().split(/\r?\n/);
 }
 
 async function trendOf(folders: readonly string[], { format, against, cwd }: Asked): Promise<string> {

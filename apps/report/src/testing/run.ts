@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Row } from '@gauntlet/core';
+import type { Certified, Row } from '@gauntlet/core';
 import { writeNpz } from '@gauntlet/dataset-npz';
 import type { Run } from '../index.js';
 
@@ -28,6 +28,12 @@ export const rowOf = ({ verdict, ...more }: Fate): Row => ({
   seconds: 0,
   seed: 0,
   ...more,
+});
+
+/** A certificate of certifier/ibp in linf at 0.1, on a sample of class 1 that is answered correctly. */
+export const certified = (sample: number, certificate: Certified['certificate'], answer = 1): Certified => ({
+  ...{ model: 'toy.onnx', certifier: 'certifier/ibp', sample, norm: 'linf', epsilon: 0.1 },
+  ...{ label: 1, answer, certificate, seconds: 0, seed: 0 },
 });
 
 /** A plan that the rows could come from. */
@@ -63,6 +69,7 @@ export const runOf = (rows: readonly Row[], plan: object = {}, name = 'run'): Ru
   name,
   plan: planOf(rows, plan),
   rows,
+  certificates: [],
   audit: { results: [], notRun: [], versions: {} },
 });
 
@@ -75,11 +82,20 @@ export async function writeRun(
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'plan.json'), JSON.stringify(run.plan));
   writeFileSync(join(folder, 'outcomes.jsonl'), run.rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  writeFileSync(
+    join(folder, 'certificates.jsonl'),
+    run.certificates.map((one) => `${JSON.stringify(one)}\n`).join(''),
+  );
   if (run.audit !== null) writeFileSync(join(folder, 'audit.json'), JSON.stringify(run.audit));
   if (pictures === undefined) return;
   const bytes = (numbers: Float32Array | BigInt64Array) => [new Uint8Array(numbers.buffer)];
   const n = run.rows.length;
   const { shape, x, xAdv } = pictures;
+  if (run.audit === null) {
+    writeFileSync(join(folder, 'x.part'), bytes(x)[0]!);
+    writeFileSync(join(folder, 'x_adv.part'), bytes(xAdv)[0]!);
+    return;
+  }
   await writeNpz(join(folder, 'adversarial.npz'), [
     { name: 'x', dtype: '<f4', shape: [n, ...shape], data: bytes(x) },
     { name: 'x_adv', dtype: '<f4', shape: [n, ...shape], data: bytes(xAdv) },
