@@ -48,14 +48,11 @@ export function load(app) {
   });
 
   converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
-    const { summaries } = catalogue();
     for (const module of project.getChildrenByKind(ReflectionKind.Module)) {
       const [, folder, entry] = /^(.*)\/src\/?(.*)$/.exec(module.name);
       const { name, version, description } = json(join(ROOT, folder, 'package.json'));
       module.name = join(name, entry);
-      module.comment = new Comment([
-        { kind: 'text', text: `${summaries[name] ?? description} Version ${version}.` },
-      ]);
+      module.comment = new Comment([{ kind: 'text', text: `${description} Version ${version}.` }]);
       module.comment.blockTags.push(new CommentTag('@group', [{ kind: 'text', text: kindOf(name) }]));
       if (entry !== '') continue;
       const path = join(folder, 'README.md');
@@ -113,11 +110,6 @@ function register(reflection, path) {
   files.registerReflectionPath(join(ROOT, path), reflection);
   if (path.endsWith('/README.md')) files.registerReflectionPath(dirname(join(ROOT, path)), reflection);
 }
-
-const catalogue = () => {
-  const plugins = json(join(ROOT, 'apps/cli/catalogue.json'));
-  return { summaries: Object.fromEntries(plugins.map((plugin) => [plugin.package, plugin.summary])) };
-};
 
 const kindOf = (name) => KINDS[/\/(\w+)-/.exec(name)?.[1]] ?? 'Packages';
 

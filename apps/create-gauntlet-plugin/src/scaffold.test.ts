@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { asPlugin, type Plugin } from '@gauntlet/core';
-import { optionTable } from '@gauntlet/testing';
+import { factTable, optionTable } from '@gauntlet/testing';
 import { type KindName, KINDS } from './kinds.js';
 import { RUNNERS, type RunnerName } from './runners.js';
 import { standalone, workspace } from './scaffold.js';
@@ -15,14 +15,20 @@ it('has a template for every kind, and no other', () =>
   expect(readdirSync(templates).sort()).toEqual([...kinds].sort()));
 
 describe.each(kinds)('the template of a %s', (kind) => {
-  it('is a plugin whose table of options is beside it', async () => {
+  it('is a plugin whose tables of facts and options are beside it', async () => {
     const { default: value } = (await import(`../templates/${kind}/index.js`)) as { default: unknown };
     const plugin: Plugin = asPlugin(value, kind);
     expect(plugin.id).toBe(`${KINDS[kind].family}/__NAME__`);
     const table = 'options' in plugin ? optionTable(plugin.options) : '';
-    const wanted = table === '' ? '' : `${table}\n`;
-    if (process.env['UPDATE_README'] === '1') writeFileSync(`${templates}/${kind}/options.md`, wanted);
-    expect(text(`${templates}/${kind}/options.md`)).toBe(wanted);
+    const tables = {
+      'options.md': table === '' ? '' : `${table}\n`,
+      'facts.md': `${await factTable(plugin)}\n`,
+    };
+    for (const [name, wanted] of Object.entries(tables)) {
+      const path = `${templates}/${kind}/${name}`;
+      if (process.env['UPDATE_README'] === '1') writeFileSync(path, wanted);
+      expect(text(path)).toBe(wanted);
+    }
   });
 });
 

@@ -161,6 +161,12 @@ function test(
   return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
 
+/** The facts of the template under another name, their column as wide as before. */
+const facts = (kind: KindName, name: string) =>
+  template(`${kind}/facts.md`).replace(/`[^`]*__NAME__` */g, (cell) =>
+    cell.trimEnd().replace('__NAME__', name).padEnd(cell.length),
+  );
+
 function readme(title: string, { kind, name }: Pick<Standalone, 'kind' | 'name'>): string {
   const about: Kind = KINDS[kind];
   const options = template(`${kind}/options.md`);
@@ -168,6 +174,7 @@ function readme(title: string, { kind, name }: Pick<Standalone, 'kind' | 'name'>
   return `${[
     `# ${title}`,
     `A plugin of Gauntlet: ${about.what}.`,
+    facts(kind, name).trimEnd(),
     ['```sh', `npm install ${title}`, about.use(name), '```'].join('\n'),
     ...table,
     '## How it differs from the paper',

@@ -23,9 +23,19 @@ describe('options', () => {
 
   it('describe themselves', () => {
     expect(optionFacts(schema)).toEqual([
-      { name: 'steps', type: 'integer', default: 40, description: 'gradient steps' },
-      { name: 'mode', type: 'fast | slow', default: 'fast', description: 'how' },
+      { name: 'steps', type: 'integer', range: 'from 1', default: 40, description: 'gradient steps' },
+      { name: 'mode', type: 'fast | slow', range: null, default: 'fast', description: 'how' },
     ]);
+  });
+
+  it.each([
+    [z.number(), null],
+    [z.int(), null],
+    [z.int().min(0).max(8), 'from 0 up to 8'],
+    [z.number().positive().max(2), 'above 0 up to 2'],
+    [z.number().gt(-1).lt(1), 'above -1 below 1'],
+  ])('say which numbers they may be', (option, range) => {
+    expect(optionFacts(z.strictObject({ option }))[0]!.range).toBe(range);
   });
 });
 

@@ -92,6 +92,8 @@ const readable = (message: string) =>
 export interface OptionFact {
   readonly name: string;
   readonly type: string;
+  /** The numbers that it may be, in words, such as `from 1 up to 100`; null where nothing limits them. */
+  readonly range: string | null;
   readonly default: unknown;
   readonly description: string;
 }
@@ -105,7 +107,25 @@ export function optionFacts(schema: Schema): readonly OptionFact[] {
     type: Array.isArray(property['enum'])
       ? property['enum'].join(' | ')
       : String(property['type'] ?? 'value'),
+    range: rangeOf(property),
     default: property['default'],
     description: String(property['description'] ?? ''),
   }));
+}
+
+function rangeOf(property: Readonly<Record<string, unknown>>): string | null {
+  const word = (key: string, before: string) => {
+    const bound = property[key];
+    // Integers are bounded by what a number holds exactly, which says nothing.
+    return typeof bound === 'number' && Number.isFinite(bound) && Math.abs(bound) < Number.MAX_SAFE_INTEGER
+      ? [`${before} ${bound}`]
+      : [];
+  };
+  const words = [
+    ...word('minimum', 'from'),
+    ...word('exclusiveMinimum', 'above'),
+    ...word('maximum', 'up to'),
+    ...word('exclusiveMaximum', 'below'),
+  ];
+  return words.length === 0 ? null : words.join(' ');
 }

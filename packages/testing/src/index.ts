@@ -16,7 +16,7 @@ export {
 } from './metric.js';
 export { motifToy } from './motif-toy.js';
 export { preprocessorChecks, type PreprocessorSubject, testPreprocessor } from './preprocessor.js';
-export { optionTable, testReadme } from './readme.js';
+export { type Described, factTable, optionTable, testReadme } from './readme.js';
 export { poisoningChecks, type PoisoningSubject, testPoisoning } from './poisoning.js';
 export { type Check, type Registration, type Runner } from './runner.js';
 export {

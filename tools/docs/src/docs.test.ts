@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import * as core from '@gauntlet/core';
 import type { Plugin } from '@gauntlet/core';
 import { testReadme } from '@gauntlet/testing';
-import { markdownIn, text } from './pages.js';
+import { blocksIn, markdownIn, text } from './pages.js';
 
 const folders = (parent: string) => readdirSync(parent).map((name) => `${parent}/${name}`);
 
@@ -66,6 +66,15 @@ for (const folder of folders('plugins')) {
   };
   testReadme(plugin, pathToFileURL(`${folder}/README.md`));
 }
+
+it.each(readdirSync('plugins'))('the README of %s says how it is installed and run', (name) => {
+  const lines = blocksIn(text(`plugins/${name}/README.md`))
+    .filter(({ language }) => language === 'sh')
+    .map(({ code }) => code)
+    .join('');
+  expect(lines).toMatch(new RegExp(`^npm install @gauntlet/${name}\\b`, 'm'));
+  expect(lines).toMatch(/^(npx )?gauntlet (audit|train) /m);
+});
 
 it.each(Object.keys(core).filter((name) => name.startsWith('define')))(
   'ARCHITECTURE.md shows a plugin that is declared by %s',

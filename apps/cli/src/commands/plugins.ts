@@ -42,8 +42,8 @@ const listed = (plugin: Plugin, { name, version }: Installed): Listed => ({
 function render(one: Listed, withOptions: boolean): string {
   const name = one.id.replace(/^.*\//, '');
   const options = one.options.map(
-    (option) =>
-      `--set ${name}.${option.name}=${String(option.default ?? option.type.toUpperCase())}  ${option.type}: ${option.description}`,
+    ({ name: option, type, range, default: value, description }) =>
+      `--set ${name}.${option}=${String(value ?? type.toUpperCase())}  ${type}${range === null ? '' : ` ${range}`}: ${description}`,
   );
   return renderFacts(one, `${one.package} ${one.version}`, withOptions ? options : []);
 }
