@@ -27,6 +27,7 @@ export interface Described extends PluginFacts {
   readonly certificate?: { readonly norms: readonly string[]; readonly finds: string };
   readonly cites?: readonly string[];
   readonly options?: Schema;
+  /** The most that one run asks about one sample. */
   cost?(options: never): Cost;
 }
 
