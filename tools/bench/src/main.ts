@@ -28,8 +28,9 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 const row = (cells: readonly (string | number)[]) => print(`| ${cells.join(' | ')} |`);
 const ms = (value: number) => value.toFixed(value < 10 ? 2 : 1);
 
-const cells = ({ model, batch, forward, gradient, pgd, ratio, single, pgdRatio }: ModelTimes) => [
+const cells = ({ model, build, batch, forward, gradient, pgd, ratio, single, pgdRatio }: ModelTimes) => [
   model,
+  ms(build),
   batch,
   ...[forward, gradient, pgd].map(ms),
   ...[single, ratio, pgdRatio].map((value) => value.toFixed(2)),
@@ -89,6 +90,7 @@ async function compareForward(paths: readonly string[]): Promise<void> {
   print('');
   row([
     'model',
+    'build ms',
     'batch',
     'forward ms',
     'gradient ms',
@@ -97,7 +99,7 @@ async function compareForward(paths: readonly string[]): Promise<void> {
     'at the batch',
     'PGD / (80 forward)',
   ]);
-  row(['---', '---:', '---:', '---:', '---:', '---:', '---:', '---:']);
+  row(['---', '---:', '---:', '---:', '---:', '---:', '---:', '---:', '---:']);
   for (const path of paths) row(cells(await timeModel(path)));
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { loadRuntime, openOnnx } from '@gauntlet/adapter-onnx';
+import { buildGradient, loadRuntime, openOnnx, prepare } from '@gauntlet/adapter-onnx';
 import pgd from '@gauntlet/attack-pgd';
 import { evade, type Goal, type GradientModel } from '@gauntlet/core';
 import { logOdds } from '@gauntlet/kit';
@@ -9,6 +9,8 @@ import { interleaved } from './measure.js';
 /** One model's times, in milliseconds. */
 export interface ModelTimes {
   readonly model: string;
+  /** Writing the gradient graph, once for each loss; ONNX Runtime's loading comes on top. */
+  readonly build: number;
   /** The batch size with the cheapest gradient for each sample, at which the others are measured. */
   readonly batch: number;
   readonly forward: number;
@@ -34,6 +36,9 @@ export async function timeModel(path: string): Promise<ModelTimes> {
   const opened = await openOnnx(path, { bounds: [0, 1], trial: false });
   if (!('gradient' in opened))
     throw new Error(`Unexpected model without gradients at ${path}, expected one to attack.`);
+  const { term } = logOdds(unreachable(Int32Array.of(0)));
+  const prepared = await prepare(path, { bounds: [0, 1] });
+  const { build } = await interleaved({ build: () => buildGradient(prepared, term) }, QUICK.turns);
   const { InferenceSession, Tensor: Native } = await loadRuntime();
   const session = await InferenceSession.create(await readFile(path), { logSeverityLevel: 4 });
   const [input = ''] = session.inputNames;
@@ -59,6 +64,7 @@ export async function timeModel(path: string): Promise<ModelTimes> {
   await Promise.all([opened.close(), session.release()]);
   return {
     model: opened.name,
+    build,
     batch,
     ...times,
     ratio: times.gradient / times.forward,
