@@ -16,12 +16,12 @@ export function clipped(site: Site, low: number, high: number): Value | Phases {
   const y = site.y();
   const phases = isFast(site, y, low, high) ? phasesOfNarrow(site, node.input[0]) : undefined;
   if (phases === undefined) return whenInside(site, y, low, high, site.g);
-  const found = outside(ops, y, low, high);
+  const mask = maskOf(ops, y, low, high);
   const { stride } = phases;
   const masked = phases.phases.map((g, phase) => {
     if (g === undefined) return undefined;
     const offsets = [Math.floor(phase / stride), phase % stride];
-    return within(ops, found, g, { offsets, stride, counts: g.dims.slice(2) as number[] });
+    return mask(g, { offsets, stride, counts: g.dims.slice(2) as number[] });
   });
   return { stride, phases: masked, whole: x(0) };
 }
@@ -30,7 +30,7 @@ export function clipped(site: Site, low: number, high: number): Value | Phases {
 export function whenInside(site: Site, y: Value, low: number, high: number, g: Value): Value {
   const { ops, lowering } = site;
   const { mul, where, and, greater, less, cast } = ops;
-  if (isFast(site, y, low, high)) return within(ops, outside(ops, y, low, high), g);
+  if (isFast(site, y, low, high)) return maskOf(ops, y, low, high)(g);
   if (lowering === 'blocked' && y.dtype === 'float32' && low === 0 && high === Infinity)
     return mul(g, cast(cast(y, 'bool'), 'float32'));
   const inside = [
@@ -46,15 +46,19 @@ const isFast = (site: Site, y: Value, ...bounds: readonly number[]): boolean =>
   hasBlocks(site, y) &&
   bounds.every((bound) => bound === 0 || Math.abs(bound) >= NEAREST);
 
-/** Tensors that are 1 where y is at one of its bounds, and 0 elsewhere. */
-const outside = (ops: Ops, y: Value, low: number, high: number): Value[] =>
-  low === 0 && high < Infinity
-    ? [ends(ops, y, high)]
-    : [low, high].filter(Number.isFinite).map((bound) => at(ops, y, bound, bound === low));
-
-/** g where none of the tensors is 1. */
-const within = (ops: Ops, outside: readonly Value[], g: Value, reading?: Reading): Value =>
-  outside.reduce((masked, one) => ops.mul(masked, scaled(ops, one, -1, 1, reading)), g);
+/** What multiplies a gradient, or a phase of it, by 1 where low < y < high, and by 0 elsewhere. */
+function maskOf(ops: Ops, y: Value, low: number, high: number): (g: Value, reading?: Reading) => Value {
+  const { emit, mul, scalar } = ops;
+  if (low === 0 && high === Infinity) {
+    const bounds = [0, 1].map((bound) => scalar(bound, 'float32'));
+    return (g, reading) => mul(g, emit('Clip', [scaled(ops, y, STEEP, 0, reading), ...bounds]));
+  }
+  const outside =
+    low === 0
+      ? [ends(ops, y, high)]
+      : [low, high].filter(Number.isFinite).map((bound) => at(ops, y, bound, bound === low));
+  return (g, reading) => outside.reduce((masked, one) => mul(masked, scaled(ops, one, -1, 1, reading)), g);
+}
 
 /** Whether ONNX Runtime keeps a tensor in its blocked layout: images with a known number of channels, unless a convolution made them whose weights may change. */
 function hasBlocks({ graph }: Site, { name, dims }: Value): boolean {
