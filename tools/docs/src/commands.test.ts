@@ -1,19 +1,6 @@
-import { optionFacts, type Plugin, type Schema } from '@gauntlet/core';
 import type { Command } from 'commander';
-import { createProgram } from '../../../apps/cli/src/program.js';
+import { optionsOf, packages, program } from './commands.js';
 import { blocksIn, markdownIn, text } from './pages.js';
-
-const catalogue = JSON.parse(text('apps/cli/catalogue.json')) as { package: string; id: string }[];
-const shortName = (name: string) => name.replace(/^@gauntlet\/\w+-/, '');
-const packages = new Map(catalogue.map((plugin) => [shortName(plugin.package), plugin.package]));
-const program = createProgram('', {
-  cwd: '',
-  out: () => undefined,
-  err: () => undefined,
-  interactive: { out: false, err: false },
-  now: () => 0,
-  signal: new AbortController().signal,
-});
 
 /** What is no official plugin, but written by readers. */
 const OTHERS = ['momentum', 'mine'];
@@ -38,13 +25,6 @@ const commands = markdownIn('.').flatMap((path) =>
 function found(words: readonly string[], from: Command = program): [Command, readonly string[]] {
   const next = from.commands.find((command) => command.name() === words[0]);
   return next === undefined ? [from, words] : found(words.slice(1), next);
-}
-
-async function optionsOf(name: string): Promise<string[]> {
-  const { default: plugin } = (await import(packages.get(name)!)) as {
-    default: Plugin & { options?: Schema };
-  };
-  return plugin.options === undefined ? [] : optionFacts(plugin.options).map((option) => option.name);
 }
 
 it('finds commands in the pages', () => expect(commands.length).toBeGreaterThan(60));
