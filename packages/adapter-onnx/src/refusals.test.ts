@@ -128,6 +128,20 @@ describe('a graph that makes no sense is refused in one sentence that names the 
       (graph, x) => named(graph, 'MatMul', [x, floats(graph, [3, 2], [1, 2, 3, 4, 5, 6])], 'the product'),
       /the product/,
     ],
+    [
+      'a branch that makes a tensor again',
+      (graph, x) => {
+        const sum = graph.node('Add', [x, x]);
+        const branch = (op: string, output: string) =>
+          subgraph([], (inner) => [
+            [inner.node(op, [x], {}, { name: `the ${op}`, outputs: [output] }), 'float32'],
+          ]);
+        const always = graph.constant({ dtype: 'bool', dims: [], data: Uint8Array.of(1) });
+        const branches = { then_branch: branch('Neg', sum), else_branch: branch('Exp', 'other') };
+        return graph.node('Add', [sum, graph.node('If', [always], branches)]);
+      },
+      /second producer of "Add_0" at node "the Neg" \(Neg\)/,
+    ],
     ['a tensor that nobody makes', (graph, x) => named(graph, 'Add', [x, 'nobody'], 'the sum'), /nobody/],
     [
       'an op that does not exist',

@@ -5,9 +5,12 @@ import type { GraphProto, NodeProto } from './onnx_pb.js';
 /** The tensors a node reads: its inputs without the empty ones, and what its subgraphs capture from outside. */
 export function readsOf(node: NodeProto): string[] {
   const inputs = node.input.filter((name) => name !== '');
-  const graphs = node.attribute.flatMap(({ g, graphs }) => [...(g === undefined ? [] : [g]), ...graphs]);
+  const graphs = graphsOf(node);
   return graphs.length === 0 ? inputs : [...new Set([...inputs, ...graphs.flatMap(capturesOf)])];
 }
+
+const graphsOf = ({ attribute }: NodeProto): GraphProto[] =>
+  attribute.flatMap(({ g, graphs }) => [...(g === undefined ? [] : [g]), ...graphs]);
 
 /** The tensors of enclosing graphs that a subgraph uses. */
 export function capturesOf(graph: GraphProto): string[] {
@@ -23,14 +26,14 @@ export function capturesOf(graph: GraphProto): string[] {
 
 /**
  * Sorts a graph's nodes so that producers come first, in place and only if needed. Linear in nodes and edges.
- * Throws `cyclic`, `unknown-tensor` (nobody makes it) or `bad-graph` (made twice).
+ * Throws `cyclic`, `unknown-tensor` (nobody makes it) or `bad-graph` (made twice, be it by an inner graph).
  */
 export function sortNodes(graph: GraphProto, outer: Iterable<string> = []): void {
   const known = new Set(outer);
   for (const { name } of graph.input) known.add(name);
   for (const { name } of graph.initializer) known.add(name);
   for (const { values } of graph.sparseInitializer) if (values !== undefined) known.add(values.name);
-  const maker = makers(graph, known);
+  const maker = makers(graph, (name) => known.has(name));
   const users = new Map<NodeProto, NodeProto[]>();
   const waiting = new Map<NodeProto, number>();
   for (const node of graph.node) {
@@ -70,12 +73,13 @@ export function sortNodes(graph: GraphProto, outer: Iterable<string> = []): void
   graph.node = sorted;
 }
 
-function makers(graph: GraphProto, known: ReadonlySet<string>): Map<string, NodeProto> {
+/** The node that makes each tensor. Inner graphs must not make a tensor again that is known around them. */
+function makers(graph: GraphProto, known: (name: string) => boolean): Map<string, NodeProto> {
   const maker = new Map<string, NodeProto>();
   for (const node of graph.node) {
     for (const name of node.output) {
       if (name === '') continue;
-      if (maker.has(name) || known.has(name)) {
+      if (maker.has(name) || known(name)) {
         fail(
           'bad-graph',
           `Unexpected second producer of "${name}" at ${nodePath(node)}, expected one. Export the model again.`,
@@ -84,6 +88,7 @@ function makers(graph: GraphProto, known: ReadonlySet<string>): Map<string, Node
       maker.set(name, node);
     }
   }
+  for (const inner of graph.node.flatMap(graphsOf)) makers(inner, (name) => maker.has(name) || known(name));
   return maker;
 }
 
