@@ -1,8 +1,9 @@
+import type { Dim } from '@gauntlet/onnx';
 import { fail } from '@gauntlet/onnx';
 
 import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
-import { elements, fixed } from '../value.js';
+import { elements, fixed, product } from '../value.js';
 import { whenPositive } from './masks.js';
 import { maxPoolByPlaces } from './pool-lowering.js';
 import { countAlong } from './reduce.js';
@@ -121,9 +122,12 @@ const globalMaxPool: Rule = ({ x, g, path, ops }) => [
     const image = x(0);
     spatialAxes(image, path);
     // [N, C, ...spatial] -> [N, C, elements]
-    const flat = (value: Value) => ops.emit('Reshape', [value, ops.ints([0, 0, -1])]);
-    const [rowsOf, best] = [flat(image), ops.emit('ArgMax', [flat(image)], { axis: 2 })];
-    const spread = ops.emit('ScatterElements', [ops.full(rowsOf, 0), best, flat(g)], { axis: 2 });
+    const count = product(image.dims.slice(2));
+    const flat = (value: Value, size: Dim) =>
+      ops.emit('Reshape', [value, ops.ints([0, 0, typeof size === 'number' ? size : -1])]);
+    const rows = flat(image, count);
+    const best = ops.emit('ArgMax', [rows], { axis: 2 });
+    const spread = ops.emit('ScatterElements', [ops.full(rows, 0), best, flat(g, 1)], { axis: 2 });
     return ops.reshape(spread, image);
   },
 ];

@@ -94,7 +94,8 @@ function weightsOf({ attr, path, refuse }: Site, axis: Axis): Float32Array {
 /** Every mode is a product with a small matrix along each axis; the gradient is the product with its transpose. */
 const resize: Rule = (site) => [
   () => {
-    const { x, y, g, attr, path, constant, has } = site;
+    const { x, y, g, attr, path, constant, has, ops } = site;
+    if (g.dims.includes(0)) return ops.full(x(0), 0);
     const rank = x(0).dims.length;
     const axes = axesOf(attr.ints('axes', [...Array(rank).keys()]), rank, path);
     const scales = has(2) ? constant(2)! : [];
