@@ -2,14 +2,15 @@ import { clone, create } from '@bufbuild/protobuf';
 
 import type { AttributeValue } from './attributes.js';
 import { writeAttribute } from './attributes.js';
+import { type DType, dtypeOf } from './dtype.js';
 import { fail } from './errors.js';
 import type { Place } from './external.js';
 import { placeOf, takeInside } from './external.js';
 import { everyGraph, opsetOf } from './model.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './onnx_pb.js';
 import { ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from './onnx_pb.js';
-import type { DType, Tensor } from './tensor.js';
-import { dimsOf, dtypeOf, filled, int64s, readTensor, writeTensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
+import { dimsOf, filled, int64s, readTensor, writeTensor } from './tensor.js';
 import type { Dim, TensorType } from './types.js';
 import { writeValueInfo } from './types.js';
 

@@ -4,6 +4,8 @@ export type { Attributes, AttributeValue } from './attributes.js';
 export { attributesOf, float, floats, nodePath, strings, writeAttribute } from './attributes.js';
 export type { Beside } from './beside.js';
 export { fileBeside } from './beside.js';
+export type { DType, Numbers } from './dtype.js';
+export { codeOf, dtypeOf, isFloat } from './dtype.js';
 export type { OnnxErrorCode } from './errors.js';
 export { fail, OnnxError } from './errors.js';
 export type { Place } from './external.js';
@@ -15,15 +17,12 @@ export { copyModel, everyGraph, opsetOf, readModel, writeModel } from './model.j
 export * from './onnx_pb.js';
 export { capturesOf, readsOf, sortNodes } from './order.js';
 export { renameTensors } from './rename.js';
-export type { DType, Numbers, Tensor } from './tensor.js';
+export type { Tensor } from './tensor.js';
 export {
-  codeOf,
   dimsOf,
-  dtypeOf,
   filled,
   fromNumbers,
   int64s,
-  isFloat,
   numbersOf,
   packTensor,
   readTensor,

@@ -3,8 +3,8 @@ import { create } from '@bufbuild/protobuf';
 import { fail } from './errors.js';
 import type { GraphProto, ModelProto, TypeProto, ValueInfoProto } from './onnx_pb.js';
 import { ValueInfoProtoSchema } from './onnx_pb.js';
-import type { DType } from './tensor.js';
-import { codeOf, dimsOf, dtypeOf } from './tensor.js';
+import { codeOf, type DType, dtypeOf } from './dtype.js';
+import { dimsOf } from './tensor.js';
 
 /** A size, or the name of a size that is known at run time only; equal names are equal sizes. */
 export type Dim = number | string;
