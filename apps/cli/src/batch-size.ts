@@ -1,6 +1,10 @@
-import type { Access, Model } from '@gauntlet/core';
+import { resolve } from 'node:path';
+import { type Access, allows, type Assembled, type Model } from '@gauntlet/core';
 import { logOdds } from '@gauntlet/kit';
 import { rows, take, type Tensor } from '@gauntlet/tensor';
+import type { AuditRequest } from './request.js';
+import { recordedPlan } from './run-folder.js';
+import type { Terminal } from './terminal.js';
 
 /** The largest batch that is tried. */
 const LARGEST = 256;
@@ -20,6 +24,25 @@ const ROUNDS = 4;
  * what is left of them is then not too small.
  */
 const SLACK = 1.25;
+
+/** The batch size that was asked for, or that of the run which goes on, or what a trial finds. */
+export async function batchSizeOf(
+  request: AuditRequest,
+  { assembled, callSize }: { readonly assembled: Assembled; readonly callSize: number | undefined },
+  { cwd, now }: Pick<Terminal, 'cwd' | 'now'>,
+): Promise<number> {
+  if (request.batchSize !== 'auto') return request.batchSize;
+  const { plan, model, dataset, steps } = assembled;
+  const recorded =
+    request.out === null || request.overwrite ? undefined : await recordedPlan(resolve(cwd, request.out));
+  if (Number.isSafeInteger(recorded?.batchSize)) return recorded!.batchSize!;
+  const { x } = await dataset.batch(0, probeSize({ callSize }, plan.data.samples));
+  // What is crafted on other models is tried on this one only.
+  const access = highest(steps.map(({ attack, on }) => (on === undefined ? attack.access : 'labels')));
+  return probeBatchSize(model, { access, x, targeted: request.goal.kind === 'targeted', now });
+}
+
+const highest = (all: readonly Access[]): Access => all.reduce((a, b) => (allows(a, b) ? a : b), 'none');
 
 /** What is probed. */
 export interface Probe {

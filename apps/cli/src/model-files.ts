@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve, sep } from 'node:path';
 import type { ModelSettings, OpenModel } from '@gauntlet/core';
 import { modelFile, openModel } from './open-model.js';
 import type { Plugins } from './plugins.js';
@@ -50,4 +50,19 @@ export function createModelFiles(
       for (const { model } of all) await model.close();
     },
   };
+}
+
+/** Models by the names of their files, with as many folders before them as tell them apart: the same on every machine. */
+export function toldApart<F extends Pick<OpenFile, 'path'>>(
+  files: readonly F[],
+  model: string,
+): readonly (F & { readonly name: string })[] {
+  const all = [model, ...files.map(({ path }) => path)].map((path) => resolve(path).split(sep));
+  const last = (parts: readonly string[], n: number) => parts.slice(-n).join('/');
+  return files.map((file, i) => {
+    const own = all[i + 1]!;
+    let n = 1;
+    while (n < own.length && all.filter((other) => last(other, n) === last(own, n)).length > 1) n++;
+    return { ...file, name: last(own, n) };
+  });
 }

@@ -2,6 +2,7 @@ import { join, parse, resolve } from 'node:path';
 import {
   apply,
   type CertificateMetric,
+  type Clean,
   type Certified,
   certifiedShardCount,
   certify,
@@ -135,7 +136,8 @@ async function runAll(work: Work, terminal: Terminal): Promise<AuditJson> {
     now,
   });
   try {
-    const io = { signal, now, done: (key: string) => run.done.has(key), artifacts: run.artifacts };
+    const done = (key: string) => run.done.has(key);
+    const io = { signal, now, done, clean: new Map<number, Clean>(), artifacts: run.artifacts };
     // What cannot be certified says so at once, before hours of attacks.
     for (const part of [certify(assembled, io), apply(assembled, io)]) {
       for await (const shard of part) {

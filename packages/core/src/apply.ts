@@ -32,6 +32,8 @@ export interface Io {
   readonly now: () => number;
   /** Whether a shard was finished by an earlier run. */
   readonly done?: (key: string) => boolean;
+  /** The clean answers of batches, by their first sample: what certifying asked for, attacks need not ask again. */
+  readonly clean?: Map<number, Clean>;
   /** Keeps what universal attacks fit, so that a run that goes on has the same. */
   readonly artifacts?: {
     /** What was saved under the key, or null. */
@@ -82,7 +84,8 @@ export async function* apply(assembled: Assembled, io: Io): AsyncGenerator<Shard
       .filter(({ key }) => !io.done?.(key));
     if (open.length === 0) continue;
     const batch = await dataset.batch(from, Math.min(from + plan.batchSize, plan.data.samples));
-    const clean = await cleanAnswers(model, batch, plan.seed);
+    const clean = io.clean?.get(from) ?? (await cleanAnswers(model, batch, plan.seed));
+    io.clean?.delete(from);
     const goal = goalsFor(plan, model.classes, batch, clean.scores);
     for (const one of open) {
       io.signal.throwIfAborted();

@@ -7,7 +7,8 @@ import { copied, pointAt, setPoint } from './points.js';
 import { shuffled } from './samples.js';
 import type { Tensors } from './training.js';
 import type { ApplyJob, FitBatch, FitData, FitJob, Universal } from './universal.js';
-import { DRAWS, nothingFound, wall, watch } from './watch.js';
+import { wall } from './wall.js';
+import { DRAWS, nothingFound, watch } from './watch.js';
 
 /** Samples by place, with what they shall reach. */
 export interface FitSamples {

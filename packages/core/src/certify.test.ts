@@ -1,12 +1,16 @@
-import { row, rows } from '@gauntlet/tensor';
+import { row, rows, type Tensor } from '@gauntlet/tensor';
 import { datasetOf, linearToy } from '@gauntlet/testing';
 import {
+  apply,
   assemble,
+  type Attack,
   type Certificate,
   type Certified,
   certifiedShardCount,
   certify,
   type CertifierJob,
+  type Clean,
+  defineAttack,
   defineCertifier,
   definePreprocessor,
   defineWrapper,
@@ -16,6 +20,7 @@ import {
   type Prover,
   proverOf,
   type Schema,
+  shardCount,
 } from './index.js';
 
 const options: Schema = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
@@ -96,6 +101,36 @@ it('does nothing twice', async () => {
   const done = new Set<string>();
   await certificates(prover, {}, done);
   expect((await certificates(prover, {}, done)).shards).toBe(0);
+});
+
+it('leaves its clean answers to attacks, which ask nobody again', async () => {
+  let calls = 0;
+  const scores = async (points: Tensor) => (calls++, toy.model.scores(points));
+  const still = defineAttack({
+    ...{ id: 'attack/still', summary: 'For tests.', cites: [], access: 'scores', norms: ['linf'] },
+    ...{ finds: 'within-budget', options, run: async ({ x }: { x: Tensor }) => x },
+  } as never) as Attack;
+  const assembled = await assemble(
+    { ...plan, attacks: [{ use: 'attack/still', options: {} }] },
+    {
+      model: { ...toy.model, scores },
+      dataset: datasetOf(toy),
+      provers: [proverOf(certifier('largest', robust), {})],
+      attack: () => still,
+    },
+  );
+  const clean = new Map<number, Clean>();
+  const io = { signal: new AbortController().signal, now: () => 0, clean };
+  const all = async (shards: AsyncGenerator<unknown>) => {
+    calls = 0;
+    while (!(await shards.next()).done);
+    return calls;
+  };
+  const check = shardCount(assembled);
+  expect(await all(certify(assembled, io))).toBe(3);
+  expect(await all(apply(assembled, io))).toBe(check);
+  expect(clean.size).toBe(0);
+  expect(await all(apply(assembled, io))).toBe(check + 3);
 });
 
 /** The nearest point on the other side, and a bit; `share` of the way to it. */

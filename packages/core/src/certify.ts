@@ -99,7 +99,9 @@ export async function* certify(assembled: Assembled, io: Io): AsyncGenerator<Cer
       .filter(({ key }) => !io.done?.(key));
     if (open.length === 0) continue;
     const batch = await dataset.batch(from, Math.min(from + plan.batchSize, plan.data.samples));
-    const answers = (await cleanAnswers(model, batch, plan.seed)).labels;
+    const clean = await cleanAnswers(model, batch, plan.seed);
+    io.clean?.set(from, clean);
+    const answers = clean.labels;
     for (const one of open) {
       io.signal.throwIfAborted();
       yield { key: one.key, certified: await runShard(assembled, io, { ...one, ...batch, answers }) };

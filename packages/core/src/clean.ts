@@ -18,7 +18,8 @@ export async function cleanAnswers(model: Model<Access>, { ids, x }: Batch, seed
   const rejected = accepted?.map((passed) => !passed) ?? null;
   const scores = allows(drawn.access, 'scores') ? await (drawn as Model<'scores'>).scores(x) : null;
   if (model.draw !== undefined) return { labels: await usual(drawn as Model<'labels'>, x), scores, rejected };
-  const labels = scores === null ? await (drawn as Model<'labels'>).labels(x) : argmax(scores);
+  const labels =
+    scores === null || model.votes === true ? await (drawn as Model<'labels'>).labels(x) : argmax(scores);
   return { labels, scores, rejected };
 }
 

@@ -1,6 +1,7 @@
 import { curvedToy, linearToy, type Toy } from '@gauntlet/testing';
-import { row, rows, take, tensor } from '@gauntlet/tensor';
+import { argmax, row, rows, take, tensor, type Tensor } from '@gauntlet/tensor';
 import {
+  ABSTAIN,
   defineAttack,
   type EvasionJob,
   evade,
@@ -369,5 +370,47 @@ describe('maximise', () => {
     const points = await maximise(task(toy, { model, epsilon: 2 }));
     expect(calls).toEqual(Array(30).fill(60));
     expect(await toy.model.labels(points)).toEqual(toy.y.map((label) => 1 - label));
+  });
+});
+
+describe('a model that votes its labels', () => {
+  const toy = curvedToy();
+  /** No answer where the highest score does not lead enough. */
+  const sure = (scores: Tensor): Int32Array =>
+    argmax(scores).map((label, i) => {
+      const [first = 0, second = 0] = row(scores, i).toSorted((a, b) => b - a);
+      return first - second > LEAD ? label : ABSTAIN;
+    });
+  const LEAD = 0.5;
+  let asked = 0;
+  const labels = async (points: Tensor) => {
+    asked += rows(points);
+    return sure(await toy.model.scores(points));
+  };
+  const voting = { ...toy.model, votes: true, labels };
+  const found = async (model: typeof voting | Toy['model']) => {
+    asked = 0;
+    const { reached, labels: answers, scores } = await evade(task(toy, { model, epsilon: 0.005 }));
+    return { broken: reached.reduce((sum, hit) => sum + hit, 0), answers: [...answers], scores, asked };
+  };
+
+  it('is broken where it gives no answer, though its scores are right', async () => {
+    const [plain, voted] = [await found(toy.model), await found(voting)];
+    expect(voted.broken).toBeGreaterThan(plain.broken);
+    const abstained = voted.answers.flatMap((answer, i) => (answer === ABSTAIN ? [i] : []));
+    expect(abstained.length).toBeGreaterThan(0);
+    for (const i of abstained) expect(voted.scores.has(i)).toBe(false);
+  });
+
+  it('is asked for them beside scores, and no other model is', async () => {
+    expect((await found(voting)).asked).toBeGreaterThan(rows(toy.x));
+    expect((await found({ ...toy.model, labels })).asked).toBe(0);
+  });
+
+  it('answers what it votes to an attack by labels', async () => {
+    const seen: Int32Array[] = [];
+    const look = attack(async ({ model, x }) => (seen.push(await model.labels(x)), x), 'labels' as never);
+    await evade(task(toy, { model: voting, attack: look }));
+    expect(seen[0]).toEqual(sure(await toy.model.scores(toy.x)));
   });
 });

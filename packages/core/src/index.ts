@@ -31,6 +31,7 @@ export {
 } from './certify.js';
 export { checkShapes, checkValues } from './check-data.js';
 export { type Channels, channelsOf } from './channels.js';
+export type { Clean } from './clean.js';
 export {
   type Batch,
   type Dataset,

@@ -35,6 +35,8 @@ export interface ModelFacts<P extends Points = Tensor> {
   readonly classes: number;
   /** The highest rung that it offers. */
   readonly access: Access;
+  /** Whether its labels are found by themselves, not by the highest score: by votes, or with leave to abstain. */
+  readonly votes?: boolean;
   /** Where the model is made of decision trees: what they are. Whoever reads them knows the model. */
   readonly trees?: Trees;
   /** Where a part of the model is random: the same model with noise of its own. Left out where equal calls get equal answers. */
@@ -69,11 +71,13 @@ export const factsOf = <P extends Points>({
   input,
   classes,
   access,
+  votes,
 }: ModelFacts<P>): ModelFacts<P> => ({
   name,
   input,
   classes,
   access,
+  ...(votes !== undefined && { votes }),
 });
 
 /** Answers with class ids. */

@@ -1,11 +1,12 @@
 import { argmax, put, row, take, type Tensor } from '@gauntlet/tensor';
 import type { Finds } from './attack.js';
-import { GauntletError, unexpected } from './errors.js';
+import { GauntletError } from './errors.js';
 import { type Goal, reachedByLabels, reachedByScores } from './goal.js';
 import { type Loss, lossAt } from './loss.js';
-import { type Access, allows, factsOf, type GradientModel, type Model, type Of } from './model.js';
+import { ABSTAIN, type Access, allows, factsOf, type GradientModel, type Model, type Of } from './model.js';
 import { copied, count, pick, placed, pointAt, type Points, setPoint, zeros } from './points.js';
 import type { Space } from './space.js';
+import { wall } from './wall.js';
 
 /** What is known of each sample. Runs write to it, one after another. */
 export interface Found<P extends Points = Tensor> {
@@ -123,13 +124,8 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
     });
   };
 
-  const look = async (
-    call: P,
-    of: readonly number[],
-    answers: Int32Array,
-    hits: (goal: Goal) => boolean[],
-    scores?: Tensor,
-  ) => {
+  /** What is known of the answers to a call: labels, and scores where there are some. */
+  const look = async (call: P, of: readonly number[], known: Known) => {
     for (const sample of of) found.queries[sample]!++;
     if (goal === null) return;
     const far = (place: number) => ball.distance(pointAt(call, place), of[place]!);
@@ -138,15 +134,22 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
       if (finds === 'within-budget' && found.reached[sample]) return false;
       return ball.contains(pointAt(call, place), sample) && far(place) < found.distance[sample]!;
     };
-    const places = hits(goal).flatMap((hit, place) => (hit && better(place) ? [place] : []));
+    const open = Array.from(of.keys()).filter(better);
+    const { labels, scores } = await answersAt(call, of, open, known);
+    const hit =
+      scores === undefined || model.votes === true
+        ? reachedByLabels(goal, labels, of)
+        : reachedByScores(goal, scores, of);
+    const places = open.filter((place) => hit[place]);
     for (const place of await stands(call, of, places)) {
       // Another point of the same sample may have come before, in this very call.
       if (!better(place)) continue;
       const sample = of[place]!;
       found.reached[sample] = 1;
       found.distance[sample] = far(place);
-      found.labels[sample] = answers[place]!;
-      if (scores !== undefined) found.scores.set(sample, row(scores, place).slice());
+      found.labels[sample] = labels[place]!;
+      if (scores !== undefined && labels[place] !== ABSTAIN)
+        found.scores.set(sample, row(scores, place).slice());
       setPoint(found.points, sample, pointAt(call, place));
     }
   };
@@ -157,8 +160,18 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
       last.scores.set(row(scores, i), sample * model.classes);
       last.labels[sample] = answers[i]!;
     });
-    await look(call, of, answers, (g) => reachedByScores(g, scores, of), scores);
+    await look(call, of, { labels: answers, scores });
     return answers;
+  };
+
+  /** The answers that decide at some places of a call: of a model that votes its labels, which the scores do not tell. */
+  const answersAt = async (call: P, of: readonly number[], places: readonly number[], known: Known) => {
+    if (model.votes !== true || known.scores === undefined || places.length === 0) return known;
+    const own = { of: places.map((place) => of[place]!) };
+    const voted = await (model as Model<'labels', P>).labels(pick(call, places), own);
+    const labels = known.labels.slice();
+    places.forEach((place, i) => (labels[place] = voted[i]!));
+    return { ...known, labels };
   };
 
   /** The answers of a call in full: fresh ones where the sample runs, the last ones where it is finished. */
@@ -183,14 +196,14 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
       const all = Int32Array.from(of, (sample) => last.labels[sample]!);
       if (live.places.length === 0) return all;
       let answers: Int32Array;
-      if (allows(model.access, 'scores')) {
+      if (allows(model.access, 'scores') && model.votes !== true) {
         // The attack sees labels only, but what counts as a hit is what others will find again.
         const scores = await (model as Model<'scores', P>).scores(live.points, live);
         answers = await lookAtScores(live.points, live.of, scores);
       } else {
         answers = await (model as Model<'labels', P>).labels(live.points, live);
         live.of.forEach((sample, i) => (last.labels[sample] = answers[i]!));
-        await look(live.points, live.of, answers, (g) => reachedByLabels(g, answers, live.of));
+        await look(live.points, live.of, { labels: answers });
       }
       live.places.forEach((place, i) => (all[place] = answers[i]!));
       return all;
@@ -229,26 +242,14 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
   return {
     model: wall(asked, access),
     async check(call, of) {
-      await (allows(model.access, 'scores') ? asked.scores(call, of) : asked.labels(call, of));
+      const byScores = allows(model.access, 'scores') && model.votes !== true;
+      await (byScores ? asked.scores(call, of) : asked.labels(call, of));
     },
   };
 }
 
-/** Only what the declared access allows; anything else is a sentence, not `undefined`. */
-export function wall<A extends Access, P extends Points>(model: GradientModel<P>, access: A): Model<A, P> {
-  const refuse = (verb: string) => () => {
-    throw unexpected({
-      found: `call of ${verb}`,
-      at: `an attack that declares access '${access}'`,
-      expected: 'only what it declares',
-      remedy: 'Declare the access that the attack needs.',
-      code: 'internal',
-    });
-  };
-  return {
-    ...model,
-    labels: allows(access, 'labels') ? model.labels : refuse('labels'),
-    scores: allows(access, 'scores') ? model.scores : refuse('scores'),
-    gradient: allows(access, 'gradients') ? model.gradient : refuse('gradient'),
-  } as Model<A, P>;
+/** Answers to a call. */
+interface Known {
+  readonly labels: Int32Array;
+  readonly scores?: Tensor;
 }

@@ -157,6 +157,10 @@ export const wrapperChecks: Readonly<Record<string, Check<WrapperSubject>>> = {
     const best = argmax(await model.scores(toy.x));
     const labels = await model.labels(toy.x);
     const other = labels.filter((label, i) => label !== ABSTAIN && label !== best[i]).length;
+    ensure(
+      model.votes === true || !labels.includes(ABSTAIN),
+      'Unexpected sample without an answer, expected `votes` to say that labels are not told by scores.',
+    );
     // Votes and mean probabilities of a random model may differ where it is in two minds.
     const most = subject.defence.random === true ? 0.1 * labels.length : 0;
     ensure(

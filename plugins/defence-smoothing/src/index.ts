@@ -48,7 +48,7 @@ export default defineWrapper({
         return clopperPearson(first, first + second, 1 - alpha)[0] > 0.5 ? own.indexOf(first) : ABSTAIN;
       });
     };
-    return { ...soft, labels };
+    return { ...soft, labels, votes: true };
   },
 
   certificate: {
