@@ -52,8 +52,10 @@ export function load(app) {
       const [, folder, entry] = /^(.*)\/src\/?(.*)$/.exec(module.name);
       const { name, version, description } = json(join(ROOT, folder, 'package.json'));
       module.name = join(name, entry);
-      module.comment = new Comment([{ kind: 'text', text: `${description} Version ${version}.` }]);
-      module.comment.blockTags.push(new CommentTag('@group', [{ kind: 'text', text: kindOf(name) }]));
+      module.comment = new Comment(said(`Version ${version}`), [
+        new CommentTag('@summary', said(description)),
+        new CommentTag('@group', said(kindOf(name))),
+      ]);
       if (entry !== '') continue;
       const path = join(folder, 'README.md');
       // The name stands above it already.
@@ -110,6 +112,8 @@ function register(reflection, path) {
   files.registerReflectionPath(join(ROOT, path), reflection);
   if (path.endsWith('/README.md')) files.registerReflectionPath(dirname(join(ROOT, path)), reflection);
 }
+
+const said = (text) => [{ kind: 'text', text }];
 
 const kindOf = (name) => KINDS[/\/(\w+)-/.exec(name)?.[1]] ?? 'Packages';
 

@@ -27,6 +27,7 @@ export default {
   basePath: root,
   plugin: [join(import.meta.dirname, 'site.mjs')],
   out: under('site'),
+  customCss: join(import.meta.dirname, 'site.css'),
 
   // Types are checked by `npm run typecheck`.
   skipErrorChecking: true,
@@ -40,6 +41,9 @@ export default {
   groupOrder: [...GROUPS, '*'],
   navigation: { includeGroups: true },
   includeHierarchySummary: false,
+  searchInDocuments: true,
+  // A word of the guide is looked for more often than a property of a type.
+  searchGroupBoosts: Object.fromEntries(GROUPS.slice(0, -3).map((group) => [group, 5])),
   highlightLanguages: ['bash', 'html', 'javascript', 'json', 'mermaid', 'python', 'typescript', 'yaml'],
 
   validation: true,

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { commandNamed, optionsOf, packages } from './commands.js';
 import { text } from './pages.js';
 
-const pages = readdirSync('docs').filter((name) => /^from-(?!other)/.test(name));
+const pages = readdirSync('docs').filter((name) => /^from-(?!any)/.test(name));
 
 /** What a table of a page says in its second column. */
 const namesIn = (page: string) =>
