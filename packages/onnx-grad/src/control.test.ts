@@ -155,6 +155,75 @@ test('a scan of a known number of elements is unrolled, in either direction and 
   expect(await gradientAt(made, [2, 3, 5])).toEqual([4 * 15, 4 * 10 + 50, 4 * 6 + 30 + 100]);
 });
 
+describe('a sequence whose elements are known is written out', () => {
+  const whole = (graph: Graph, value: number) => graph.constant(int64s([value], []));
+
+  it.each<[string, (graph: Graph) => string, readonly number[]]>([
+    [
+      'parts of given sizes',
+      (graph) => {
+        const parts = graph.node('SplitToSequence', ['x', graph.ints([1, 2])]);
+        const [first, last] = [0, -1].map((at) => graph.node('SequenceAt', [parts, whole(graph, at)]));
+        return graph.node('Add', [first!, graph.node('Concat', [last!, first!], { axis: 0 })]);
+      },
+      [4, 1, 1],
+    ],
+    [
+      'parts of one size, without their axis, in another order',
+      (graph) => {
+        const parts = graph.node('SplitToSequence', ['x'], { keepdims: 0 });
+        const at = (i: number) => graph.node('SequenceAt', [parts, whole(graph, i)]);
+        const product = graph.node('Mul', [at(1), at(2)]);
+        const some = graph.node('SequenceConstruct', [at(0), product]);
+        const more = graph.node('SequenceInsert', [some, at(2), whole(graph, 0)]);
+        return graph.node('ConcatFromSequence', [more], { axis: 0, new_axis: 1 });
+      },
+      [1, 5, 4],
+    ],
+    [
+      'elements that are put in and taken out',
+      (graph) => {
+        const square = graph.node('Mul', ['x', 'x']);
+        const none = graph.node('SequenceEmpty', []);
+        const two = [square, 'x'].reduce((list, name) => graph.node('SequenceInsert', [list, name]), none);
+        const count = graph.node('Cast', [graph.node('SequenceLength', [two])], { to: 1 });
+        const one = graph.node('Identity', [graph.node('SequenceErase', [two])]);
+        return graph.node('Mul', [graph.node('SequenceAt', [one, whole(graph, 0)]), count]);
+      },
+      [8, 12, 20],
+    ],
+  ])('%s', async (_, build, slopes) => {
+    expect(await gradientAt(model(build, 3), [2, 3, 5])).toEqual(slopes);
+  });
+
+  it('in a loop too', async () => {
+    const made = model((graph) => {
+      const step = body(['round', 'go', 'state', 'list'], (inner) => {
+        const next = inner.node('Mul', ['state', 'x']);
+        return ['go', next, inner.node('SequenceInsert', ['list', next])];
+      });
+      for (const info of step.graph.output.slice(1)) info.type = undefined;
+      const [, list] = graph.nodes('Loop', [whole(graph, 2), '', 'x', graph.node('SequenceEmpty', [])], 2, {
+        body: step,
+      });
+      const all = graph.node('ConcatFromSequence', [list!], { axis: 0, new_axis: 1 });
+      return graph.node('ReduceSum', [all, graph.ints([0])], { keepdims: 0 });
+    });
+    // y = x^2 + x^3
+    expect(await gradientAt(made, [2, -1])).toEqual([4 + 12, -2 + 3]);
+  });
+
+  it('stays where a place is computed at run time', () => {
+    const made = model((graph) => {
+      const at = graph.node('Cast', [graph.node('ReduceMax', ['x'], { keepdims: 0 })], { to: 7 });
+      const list = graph.node('SequenceConstruct', ['x', 'x']);
+      return graph.node('SequenceAt', [list, at], {}, { outputs: ['picked'] });
+    });
+    const shapes = new Map([['picked', { dtype: 'float32', dims: [2] } as const]]);
+    expect(() => gradientModel(made, { shapes })).toThrow('Unexpected op SequenceAt at node SequenceAt');
+  });
+});
+
 test('quantisation is passed straight through within its range, or not at all', async () => {
   const made = model((graph) => {
     const [scale, zero] = [

@@ -52,7 +52,8 @@ function bend(attribute: AttributeProto, random: Random): void {
 
 const OPS = (
   'Conv Slice Pad Gemm Einsum LSTM Resize Gather Concat MaxPool Cast Attention RotaryEmbedding GridSample AffineGrid Col2Im CenterCropPad ' +
-  'Compress MaxUnpool Tile SoftmaxCrossEntropyLoss DequantizeLinear Scan Loop'
+  'Compress MaxUnpool Tile SoftmaxCrossEntropyLoss DequantizeLinear Scan Loop SplitToSequence SequenceAt SequenceInsert ' +
+  'SequenceErase ConcatFromSequence'
 ).split(' ');
 
 /** One change that keeps the file a valid protobuf. */

@@ -6,6 +6,7 @@ import { Graph } from './graph.js';
 import { opsetOf } from './model.js';
 import type { FunctionProto, ModelProto, NodeProto, TensorProto } from './onnx_pb.js';
 import { OperatorSetIdProtoSchema, TensorProtoSchema } from './onnx_pb.js';
+import { withoutSequences } from './sequences.js';
 import type { Names, Work } from './subgraph.js';
 import { identity, opened, renamed } from './subgraph.js';
 import { readTensor } from './tensor.js';
@@ -19,7 +20,7 @@ const MOST_NODES = 200_000;
 
 /**
  * Writes out, in place, what a graph holds inside its nodes: calls of the model's own functions, branches whose condition is
- * constant, loops whose number of rounds is, and scans whose number of elements is known. Anything else stays.
+ * constant, loops whose number of rounds is, and scans whose number of elements is known; and sequences whose elements are known. Anything else stays.
  * types: of inner tensors, where the file does not declare them. Throws `bad-graph` for a function that calls itself.
  */
 export function inline(model: ModelProto, types: ReadonlyMap<string, TensorType> = new Map()): ModelProto {
@@ -64,7 +65,11 @@ export function inline(model: ModelProto, types: ReadonlyMap<string, TensorType>
       );
     }
   }
-  proto.node = done;
+  proto.node = withoutSequences(
+    done,
+    proto.output.map(({ name }) => name),
+    work,
+  );
   for (const { opsetImport } of model.functions) importAll(model, opsetImport);
   model.functions = [];
   return model;

@@ -1,5 +1,6 @@
 import { clone, create } from '@bufbuild/protobuf';
 
+import { writeAttribute } from './attributes.js';
 import type { FunctionProto, GraphProto, NodeProto, TensorProto } from './onnx_pb.js';
 import { NodeProtoSchema, TensorProtoSchema } from './onnx_pb.js';
 import { renameTensors } from './rename.js';
@@ -56,6 +57,27 @@ export function renamed(node: NodeProto, names: Names, work: Work): NodeProto {
 /** A node that gives a tensor another name. */
 export const identity = (input: string, output: string): NodeProto =>
   create(NodeProtoSchema, { opType: 'Identity', input: [input], output: [output] });
+
+/** The node that puts tensors together along an axis that they have. */
+export const joined = (names: readonly string[], axis: number, output: string): NodeProto[] => [
+  create(NodeProtoSchema, {
+    opType: 'Concat',
+    input: [...names],
+    output: [output],
+    attribute: [writeAttribute('axis', axis)],
+  }),
+];
+
+/** The nodes that put tensors together along a new axis. */
+export function stacked(names: readonly string[], axis: number, output: string, work: Work): NodeProto[] {
+  const along = work.unique('axis');
+  work.initialise(int64(axis, [1n]), along);
+  const wide = names.map((name) => work.unique(name));
+  const widened = names.map((name, i) =>
+    create(NodeProtoSchema, { opType: 'Unsqueeze', input: [name, along], output: [wide[i]!] }),
+  );
+  return [...widened, ...joined(wide, axis, output)];
+}
 
 /** An initialiser of one integer. */
 export const int64 = (value: number, dims: bigint[]): TensorProto =>

@@ -4,7 +4,7 @@ import { attributesOf, writeAttribute } from './attributes.js';
 import type { GraphProto, NodeProto } from './onnx_pb.js';
 import { NodeProtoSchema, TensorProtoSchema } from './onnx_pb.js';
 import type { Work } from './subgraph.js';
-import { identity, int64, opened } from './subgraph.js';
+import { identity, int64, opened, stacked } from './subgraph.js';
 import { readTensor } from './tensor.js';
 
 // Loops that are longer, or that would make more nodes, stay loops.
@@ -48,22 +48,7 @@ function unrolled(
     const output = node.output[start.length + k];
     if (!output) return;
     const { axis, reverse } = collected(k);
-    const along = work.unique('axis');
-    work.initialise(int64(axis, [1n]), along);
-    const wide = row.map((name) => {
-      const stacked = work.unique(name);
-      nodes.push(create(NodeProtoSchema, { opType: 'Unsqueeze', input: [name, along], output: [stacked] }));
-      return stacked;
-    });
-    const input = reverse ? wide.reverse() : wide;
-    nodes.push(
-      create(NodeProtoSchema, {
-        opType: 'Concat',
-        input,
-        output: [output],
-        attribute: [writeAttribute('axis', axis)],
-      }),
-    );
+    nodes.push(...stacked(reverse ? row.reverse() : row, axis, output, work));
   });
   return nodes;
 }

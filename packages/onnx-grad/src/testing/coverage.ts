@@ -11,7 +11,18 @@ import { openNodeTests } from './node-tests.js';
 const FIXTURES = join(import.meta.dirname, '../../../../fixtures');
 
 /** Ops that are gone before the walk begins: renamed by `upgrade`, or written out by `inline`. */
-const BEFORE = ['If', 'Loop', 'Scan', 'Scatter', 'Upsample'];
+const BEFORE = [
+  ...['If', 'Loop', 'Scan', 'Scatter', 'Upsample'],
+  ...[
+    'SequenceAt',
+    'SequenceConstruct',
+    'SequenceEmpty',
+    'SequenceErase',
+    'SequenceInsert',
+    'SequenceLength',
+  ],
+  ...['ConcatFromSequence', 'SplitToSequence'],
+];
 
 /** How many tests there are of each op as it is since some opset. */
 type Tally = Map<string, Map<number, number>>;
@@ -102,7 +113,7 @@ opset since which the op is as it is in those tests:
 - **differences**: further central differences (\`packages/onnx-grad/src/testing/cases.ts\`)
 - **models**: whole models, exported by both of PyTorch's exporters, against PyTorch's gradient (\`fixtures/models\`)
 
-Branches and loops have tests of their own, \`packages/onnx-grad/src/control.test.ts\`.
+Branches, loops and sequences have tests of their own, \`packages/onnx-grad/src/control.test.ts\`.
 
 ## Ops with gradients
 
