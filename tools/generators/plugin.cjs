@@ -3,8 +3,8 @@ const { formatFiles, installPackagesTask } = require('@nx/devkit');
 
 /** Begins a plugin in the plugins folder. The packages are those that `npm create gauntlet-plugin` writes, laid out as this repository does it. */
 module.exports = async (tree, { kind, name }) => {
-  const { KINDS, workspace } = await import('create-gauntlet-plugin');
-  const files = workspace({ kind, name }, tree.read('LICENSE', 'utf8'));
+  const { KINDS, ownVersions, workspace } = await import('create-gauntlet-plugin');
+  const files = workspace({ kind, name, versions: ownVersions() }, tree.read('LICENSE', 'utf8'));
   const taken = Object.keys(files).find((path) => tree.exists(path));
   if (taken !== undefined) {
     throw new Error(`Unexpected file at ${taken}, expected none. Choose another name.`);
@@ -15,11 +15,11 @@ module.exports = async (tree, { kind, name }) => {
   await formatFiles(tree);
   return () => {
     installPackagesTask(tree, true);
-    execFileSync('npx', ['nx', 'sync'], {
-      cwd: tree.root,
-      stdio: 'ignore',
-      shell: process.platform === 'win32',
-    });
+    const settings = { cwd: tree.root, stdio: 'ignore', shell: process.platform === 'win32' };
+    execFileSync('npx', ['nx', 'sync'], settings);
+    // The catalogue is made from the plugins themselves, by its test.
+    const env = { ...process.env, UPDATE_CATALOGUE: '1' };
+    execFileSync('npm', ['test', '--', 'apps/cli/src/catalogue'], { ...settings, env });
   };
 };
 

@@ -59,9 +59,11 @@ export function typed(cwd, command, args, env = environment()) {
   }
 }
 
-/** The environment without what npm sets for the scripts that it runs. */
+/** The environment without what npm sets for the scripts that it runs, and node:test for its files: under that, `node --test` runs nothing, and passes. */
 export const environment = () =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_OPTIONS$/i.test(name)));
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_(OPTIONS|TEST_CONTEXT)$/i.test(name)),
+  );
 
 function namesOf(files, folder) {
   const found = files.flatMap(({ parentPath, name }) => {

@@ -32,6 +32,14 @@ describe.each(kinds)('the template of a %s', (kind) => {
   });
 });
 
+it.each(kinds)('the package of a %s depends on what its source imports', (kind) => {
+  const imports = [
+    ...text(`${templates}/${kind}/index.ts`).matchAll(/from '(?!node:)(?:@gauntlet\/)?(\w+)'/g),
+  ];
+  const found = new Set(imports.map(([, name]) => name!));
+  expect([...found].sort()).toEqual(['core', ...KINDS[kind].needs].sort());
+});
+
 describe.each(kinds)('a package for a %s', (kind) => {
   it.each(Object.keys(RUNNERS) as RunnerName[])('tested by %s holds nothing of the template', (runner) => {
     const files = standalone({ kind, name: 'mine', runner, versions: ownVersions() });
@@ -42,7 +50,7 @@ describe.each(kinds)('a package for a %s', (kind) => {
   });
 
   it('of this repository is laid out as the others are', () => {
-    const files = workspace({ kind, name: 'mine' }, text('LICENSE'));
+    const files = workspace({ kind, name: 'mine', versions: ownVersions() }, text('LICENSE'));
     const folder = `plugins/${KINDS[kind].family}-mine`;
     expect(Object.keys(files).sort()).toEqual(
       [

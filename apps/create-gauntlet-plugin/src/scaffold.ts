@@ -24,9 +24,6 @@ export function standalone({ kind, name, runner, versions }: Standalone): Files 
   const about: Kind = KINDS[kind];
   const { module, script, devDependencies, files }: TestRunner = RUNNERS[runner];
   const title = packageName({ kind, name });
-  const pick = (names: readonly (keyof Versions)[]) =>
-    Object.fromEntries([...names].sort().map((one) => [one, versions[one]]));
-  const scoped = about.needs.map((one) => (one === 'zod' ? one : `@gauntlet/${one}`)) as (keyof Versions)[];
   const manifest = {
     name: title,
     version: '0.0.0',
@@ -42,9 +39,9 @@ export function standalone({ kind, name, runner, versions }: Standalone): Files 
     },
     files: ['dist', '!dist/**/*.test.*'],
     scripts: { build: 'tsc', lint: 'eslint src', test: script, prepack: 'tsc' },
-    ...(scoped.length > 0 && { dependencies: pick(scoped) }),
+    ...(about.needs.length > 0 && { dependencies: pick(versions, needs(about)) }),
     peerDependencies: { '@gauntlet/core': PEER },
-    devDependencies: pick([
+    devDependencies: pick(versions, [
       '@eslint/js',
       '@gauntlet/core',
       '@gauntlet/testing',
@@ -77,14 +74,13 @@ export function standalone({ kind, name, runner, versions }: Standalone): Files 
 }
 
 /** A package of this repository, in its plugins folder. Its README is compared with its options by tools/docs. */
-export function workspace({ kind, name }: Pick<Standalone, 'kind' | 'name'>, licence: string): Files {
+export function workspace({ kind, name, versions }: Omit<Standalone, 'runner'>, licence: string): Files {
   const about: Kind = KINDS[kind];
   const title = `@gauntlet/${about.family}-${name}`;
-  const own = about.needs.filter((one) => one !== 'zod').map((one) => `@gauntlet/${one}`);
   const folder = `plugins/${about.family}-${name}`;
   const manifest = {
     name: title,
-    version: '0.1.0',
+    version: '0.0.0',
     description: `${about.what[0]!.toUpperCase()}${about.what.slice(1)}.`,
     keywords: ['gauntlet-plugin', about.family],
     license: 'Apache-2.0',
@@ -100,13 +96,10 @@ export function workspace({ kind, name }: Pick<Standalone, 'kind' | 'name'>, lic
       './package.json': './package.json',
     },
     files: ['dist', '!dist/**/*.test.*', '!dist/**/*.tsbuildinfo'],
-    dependencies: {
-      ...Object.fromEntries(own.map((one) => [one, '^0.1.0'])),
-      ...(about.needs.includes('zod') && { zod: '4.6.7' }),
-    },
+    dependencies: pick(versions, needs(about)),
     peerDependencies: { '@gauntlet/core': PEER },
     nx: { tags: ['layer:plugin', `kind:${about.family}`] },
-    devDependencies: { '@gauntlet/testing': '^0.1.0' },
+    devDependencies: pick(versions, ['@gauntlet/testing']),
   };
   const inFolder = {
     LICENSE: licence,
@@ -130,6 +123,11 @@ export function workspace({ kind, name }: Pick<Standalone, 'kind' | 'name'>, lic
 
 /** A minor step of core would leave a caret range of 0.x, and take what depends on it to the next major version. */
 const PEER = '>=0.1.0 <1';
+
+const pick = (versions: Versions, names: readonly (keyof Versions)[]) =>
+  Object.fromEntries([...names].sort().map((one) => [one, versions[one]]));
+
+const needs = ({ needs }: Kind) => needs.map((one) => (one === 'zod' ? one : (`@gauntlet/${one}` as const)));
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -170,6 +168,7 @@ const facts = (kind: KindName, name: string) =>
 function readme(title: string, { kind, name }: Pick<Standalone, 'kind' | 'name'>): string {
   const about: Kind = KINDS[kind];
   const options = template(`${kind}/options.md`);
+  const cites = /^ {2}cites: /m.test(template(`${kind}/index.ts`));
   const table = options === '' ? [] : ['## Options', options.trimEnd()];
   return `${[
     `# ${title}`,
@@ -177,8 +176,7 @@ function readme(title: string, { kind, name }: Pick<Standalone, 'kind' | 'name'>
     facts(kind, name).trimEnd(),
     ['```sh', `npm install ${title}`, about.use(name), '```'].join('\n'),
     ...table,
-    '## How it differs from the paper',
-    'Say here what you left out, added or decided.',
+    ...(cites ? ['## How it differs from the paper', 'Say here what you left out, added or decided.'] : []),
   ].join('\n\n')}\n`;
 }
 
@@ -187,5 +185,7 @@ const changeset = (title: string, text: string) => `---\n'${title}': minor\n---\
 const ESLINT = `import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-export default tseslint.config(js.configs.recommended, ...tseslint.configs.recommended);
+export default tseslint.config(js.configs.recommended, ...tseslint.configs.recommended, {
+  languageOptions: { parserOptions: { tsconfigRootDir: import.meta.dirname } },
+});
 `;

@@ -20,10 +20,10 @@ export type Versions = Readonly<
   >
 >;
 
-/** The ranges that this package was made for: those of its own manifest. */
+/** The ranges that this package was made for: those of its own manifest. Those that it is tested with itself follow every release. */
 export function ownVersions(): Versions {
-  const { begins } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    begins: Versions;
-  };
-  return begins;
+  const { begins, devDependencies } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  ) as { begins: object; devDependencies: object };
+  return { ...begins, ...devDependencies } as Versions;
 }

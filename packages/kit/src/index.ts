@@ -1,4 +1,5 @@
-/** What plugin authors share: losses as data, their evaluation on the host, models made of others, images as planes, and statistics. */
+/** What plugin authors share: losses as data, their evaluation on the host, models made of others, images as planes, balls as corners, and statistics. */
+export { corners } from './corners.js';
 export { reduceDepth } from './depth.js';
 export { evaluateLoss, type EvaluatedLoss } from './evaluate.js';
 export {

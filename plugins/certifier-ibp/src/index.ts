@@ -1,5 +1,6 @@
 import { ABSTAIN, type Certificate, defineCertifier, unexpected } from '@gauntlet/core';
-import { IN_BALL, like, row, type Tensor } from '@gauntlet/tensor';
+import { corners } from '@gauntlet/kit';
+import { row } from '@gauntlet/tensor';
 import { z } from 'zod';
 
 /**
@@ -42,14 +43,3 @@ export default defineCertifier({
     },
   },
 });
-
-/** Corners between which ball and box lie, with what counts as in the ball by rounding, and rounded outward to float32. */
-function corners(x: Tensor, epsilon: number, [lo, hi]: readonly [number, number]): [Tensor, Tensor] {
-  const reach = epsilon * (1 + IN_BALL.relative) + IN_BALL.absolute;
-  const outward = (by: number) =>
-    x.data.map((value) => {
-      const edge = value + by * reach;
-      return Math.min(hi, Math.max(lo, edge + by * 2 ** -23 * Math.abs(edge)));
-    });
-  return [like(x, outward(-1)), like(x, outward(1))];
-}

@@ -18,12 +18,12 @@ const LinearModel = z.strictObject({
   bias: z.array(z.number()),
 });
 
-/** Opens linear classifiers in files that end with .linear.json. Write here which models yours opens, and with what. */
+/** Opens linear classifiers in files that end with .linear. Write here which models yours opens, and with what. */
 export default defineAdapter({
   id: 'adapter/__NAME__',
   summary: 'Linear classifiers in JSON.',
   engine: '__NAME__',
-  opens: (path) => path.endsWith('.linear.json'),
+  opens: (path) => path.endsWith('.linear'),
   open,
 });
 
@@ -32,7 +32,7 @@ async function open(path: string, { bounds, mean, std }: ModelSettings): Promise
     unexpected({ found, at: path, expected, remedy: 'Pass another file.' }, { cause });
   if (mean ?? std) throw refuse('mean or std', 'a model without them');
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw refuse('unreadable file', 'a .linear.json file', cause);
+    throw refuse('unreadable file', 'a .linear file', cause);
   });
   const parsed = LinearModel.safeParse(jsonOf(text));
   if (!parsed.success) throw refuse('file of another form', 'weights and bias', parsed.error);
