@@ -68,6 +68,15 @@ describe.each(['blocked', 'plain'] as const)('whole models against PyTorch, %s l
   });
 });
 
+test.each(
+  [
+    'resnet resnext densenet mobilenet-v2 mobilenet-v3 efficientnet shufflenet squeezenet regnet',
+    'convnext vit swin mixer lstm unet',
+  ].flatMap((line) => line.split(' ')),
+)('%s is there as both exporters write it', (name) => {
+  expect(models).toEqual(expect.arrayContaining([`${name}-dynamo`, `${name}-torchscript`]));
+});
+
 describe('whole models of other float types', () => {
   test.each([
     ['cnn-dynamo', 'float16'],
