@@ -49,6 +49,16 @@ describe.each(kinds)('a package for a %s', (kind) => {
     expect(files['src/index.test.ts']).toContain(RUNNERS[runner].module);
   });
 
+  it('has the facts in its README that its test expects', async () => {
+    const { default: value } = (await import(`../templates/${kind}/index.js`)) as { default: Plugin };
+    const named = Object.entries(value).map(([key, fact]) => [
+      key,
+      typeof fact === 'string' ? fact.replace('__NAME__', 'a-longer-name') : fact,
+    ]);
+    const files = standalone({ kind, name: 'a-longer-name', runner: 'node', versions: ownVersions() });
+    expect(files['README.md']).toContain(await factTable(Object.fromEntries(named) as Plugin));
+  });
+
   it('of this repository is laid out as the others are', () => {
     const files = workspace({ kind, name: 'mine', versions: ownVersions() }, text('LICENSE'));
     const folder = `plugins/${KINDS[kind].family}-mine`;

@@ -5,6 +5,7 @@ import type { Optimiser, TrainableModel } from './training.js';
 
 /** How a model file is opened. Numbers are in the units of the samples, before mean and standard deviation. */
 export interface ModelSettings {
+  /** The values that inputs may take. */
   readonly bounds: readonly [lo: number, hi: number];
   /** Subtracted from the input inside the model: one number, or one per channel. */
   readonly mean?: readonly number[];
@@ -33,7 +34,9 @@ export interface GradientFileSettings extends ModelSettings {
 /** A tensor that a file takes or gives; a size that is known at run time only has a name. */
 export interface Port {
   readonly name: string;
+  /** As ONNX names it: `float32`, `int64`. */
   readonly dtype: string;
+  /** [n, ...], the batch first. */
   readonly dims: readonly (number | string)[];
 }
 

@@ -22,12 +22,15 @@ export interface EvasionJob<A extends Access = Access, Options = unknown, S exte
   readonly model: Model<A, S['centre']>;
   /** The clean samples. */
   readonly x: S['centre'];
+  /** What each sample shall reach, one class per sample. */
   readonly goal: Goal;
   /** Where perturbed samples may lie; without a radius (an infinite epsilon: of a ball, the box alone) for an attack that finds the smallest. */
   readonly ball: S;
+  /** Validated by the attack's schema, defaults filled in. */
   readonly options: Options;
   /** One stream per sample, which belongs to it wherever it stands in the batch. */
   readonly random: readonly Stream[];
+  /** Aborted where nobody waits any more; calls of the model then end the run by themselves. */
   readonly signal: AbortSignal;
   /** The most queries that a sample has left; Infinity where nothing limits them. */
   readonly queries: number;
@@ -45,6 +48,7 @@ export interface EvasionJob<A extends Access = Access, Options = unknown, S exte
 /** An attack that perturbs inputs of a trained model. */
 export interface Evasion<S extends Space = Ball> extends PluginFacts {
   readonly kind: 'evasion';
+  /** The papers that it follows, as `arXiv:1706.06083` or `doi:10.1109/34.58871`. */
   readonly cites: readonly string[];
   /** The access it needs. */
   readonly access: Access;
@@ -52,9 +56,11 @@ export interface Evasion<S extends Space = Ball> extends PluginFacts {
   readonly reads?: 'trees';
   /** The norms whose balls it works in, or the distances of its spaces. */
   readonly norms: readonly S['norm'][];
+  /** A point within the budget, or the smallest perturbation. */
   readonly finds: Finds;
   /** Whether an audit that names no attack runs it: false for what takes thousands of queries. True by default. */
   readonly byDefault?: boolean;
+  /** Validates options, and gives their defaults and descriptions. */
   readonly options: Schema;
   /** The most that one run asks about one sample, what `starts` asks apart. Left out where its options do not bound it. */
   cost?(options: never): Cost;

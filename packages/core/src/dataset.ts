@@ -7,6 +7,7 @@ export interface Dataset {
   readonly name: string;
   /** A hash of the content, for resuming and for the record. */
   readonly fingerprint: string;
+  /** How many there are. */
   readonly samples: number;
   /** One sample's shape. */
   readonly shape: readonly number[];
@@ -21,7 +22,9 @@ export interface Dataset {
 /** Some samples of a data set. `ids` stay the same in every run. */
 export interface Batch {
   readonly ids: readonly (number | string)[];
+  /** [n, ...shape], within the bounds that were asked for. */
   readonly x: Tensor;
+  /** Class ids, [n]. */
   readonly y: Int32Array;
 }
 

@@ -21,6 +21,7 @@ export interface DefenceFacts extends PluginFacts {
 
 /** What a preprocessor is handed for some points. */
 export interface PreprocessorJob<Options = unknown> {
+  /** [n, ...shape], in the box. */
   readonly x: Tensor;
   /** The shape of one point, and the values that its entries may take, before and after. */
   readonly input: ModelFacts['input'];
@@ -69,7 +70,9 @@ export interface Wrapper extends DefenceFacts {
 
 /** What a detector is handed. */
 export interface DetectorJob<A extends Access = Access, Options = unknown> {
+  /** The model that it guards, with the access that it declares. */
   readonly model: Model<A>;
+  /** [n, ...shape], in the box. */
   readonly x: Tensor;
   readonly options: Options;
 }
@@ -93,14 +96,18 @@ export type Certificate =
 export interface CertifierJob<Options = unknown> {
   /** The model that is certified: the one that answers in the end. */
   readonly model: Model<Access>;
+  /** [n, ...shape], in the box. */
   readonly x: Tensor;
   /** Its answers on `x`. */
   readonly answers: Int32Array;
+  /** Of the radius. */
   readonly norm: BallNorm;
   /** The radius that is asked about. A certificate may reach farther, or be for less. The largest of the plan, where the proof finds the largest radius. */
   readonly epsilon: number;
+  /** The values that inputs may take, in the units of `x`. */
   readonly box: readonly [lo: number, hi: number];
   readonly options: Options;
+  /** One stream per sample. */
   readonly random: readonly Stream[];
   readonly signal: AbortSignal;
 }
@@ -115,6 +122,7 @@ export interface Certifier extends PluginFacts {
 
 /** Proves, for each sample, that no point within a radius gets another answer. */
 export interface Proof<Job> {
+  /** The norms whose balls it speaks of. */
   readonly norms: readonly BallNorm[];
   /** Whether it answers about the radius that it is asked about, or finds the largest that it can prove, whatever it is asked: then it is run once. */
   readonly finds: 'at-epsilon' | 'largest';
@@ -126,13 +134,17 @@ export interface Proof<Job> {
 
 /** A certificate on the record: what is known of one sample at one radius. */
 export interface Certified {
+  /** The model's name. */
   readonly model: string;
   /** The plugin whose proof it is: a certifier, or a wrapper that proves things about its own answers. */
   readonly certifier: string;
+  /** The id of the sample in its data set. */
   readonly sample: number | string;
+  /** Of the radius. */
   readonly norm: BallNorm;
   /** The radius that was asked about. */
   readonly epsilon: number;
+  /** The true class. */
   readonly label: number;
   /** The model's answer on the clean input; ABSTAIN where it gives none. */
   readonly answer: number;

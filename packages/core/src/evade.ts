@@ -15,6 +15,7 @@ export interface SpaceTask<S extends Space> {
   /** Validated by the attack's schema. */
   readonly options: unknown;
   readonly model: Model<Access, S['centre']>;
+  /** The clean samples. */
   readonly x: S['centre'];
   /**
    * A model that the attack is run on instead, to the end and without a goal; `model` is asked about what comes back only. What is asked of
@@ -28,6 +29,7 @@ export interface SpaceTask<S extends Space> {
   readonly static?: boolean;
   /** Identify the samples' random streams, wherever they stand in a batch. */
   readonly ids: readonly (number | string)[];
+  /** What each of them shall reach, one class per sample. */
   readonly goal: Goal;
   /** The model's answers on `x`. */
   readonly clean: Int32Array;
@@ -42,12 +44,15 @@ export interface SpaceTask<S extends Space> {
   /** How many times samples that held are tried again, from other random numbers. */
   readonly restarts: number;
   readonly seed: number;
+  /** Ends the run where it is aborted; what was found until then is lost. */
   readonly signal: AbortSignal;
 }
 
 /** The same in the ball of a norm, cut by a box. */
 export interface EvasionTask extends Omit<SpaceTask<Ball>, 'space'> {
+  /** Of the ball. */
   readonly norm: BallNorm;
+  /** The values that inputs may take, in the units of `x`. */
   readonly box: Box;
 }
 

@@ -7,6 +7,7 @@ const { abs, max } = Math;
 /** What an attack tries to reach for each sample: leave `classes[i]` (untargeted), or arrive at it (targeted). */
 export interface Goal {
   readonly kind: 'untargeted' | 'targeted';
+  /** One class for each sample, [n]. */
   readonly classes: Int32Array;
   /** By how much, in units of the scores, the goal must be reached. */
   readonly confidence: number;

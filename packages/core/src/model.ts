@@ -18,8 +18,11 @@ export interface Of {
 
 /** One native call's answers: `scores` [n, classes], `loss` [n], and `gradient`, the loss's derivative by each point, shaped as the points. */
 export interface Gradient<P extends Points = Tensor> {
+  /** [n, classes]. */
   readonly scores: Tensor;
+  /** [n]. */
   readonly loss: Float32Array;
+  /** In the shape of the points. */
   readonly gradient: P;
 }
 
@@ -30,8 +33,10 @@ export type Input<P extends Points = Tensor> = P extends Tensor
 
 /** What every model says about itself. Its points are rows of a tensor, unless it says otherwise. */
 export interface ModelFacts<P extends Points = Tensor> {
+  /** For people and messages: the name of a file, without its folder. */
   readonly name: string;
   readonly input: Input<P>;
+  /** How many scores a point has. */
   readonly classes: number;
   /** The highest rung that it offers. */
   readonly access: Access;

@@ -12,6 +12,7 @@ export type Labelled = Pick<Batch, 'x' | 'y'>;
 export interface PoisoningJob<Options = unknown> extends Labelled {
   /** The shape of one sample, and the values that its entries may take. */
   readonly input: Input;
+  /** How many there are: labels lie from 0 up to but without it. */
   readonly classes: number;
   /** The class that the trained model shall answer with; null where any wrong answer will do. */
   readonly target: number | null;
@@ -32,7 +33,9 @@ export interface UpdateJob<Options = unknown> {
 
 /** Inputs on which the trained model will be asked. */
 export interface TriggerJob<Options = unknown> {
+  /** [n, ...shape], in the box. */
   readonly x: Tensor;
+  /** The shape of one sample, and the values that its entries may take. */
   readonly input: Input;
   readonly options: Options;
 }

@@ -9,12 +9,18 @@ export type Verdict = 'broken' | 'held' | 'misclassified' | 'exempt';
 
 /** One sample under one attack at one budget: the only thing between running and reporting. */
 export interface Row {
+  /** The model's name, without its folder. */
   readonly model: string;
+  /** The id of the sample in its data set. */
   readonly sample: number | string;
+  /** The id of the plugin. */
   readonly attack: string;
   readonly finds: Finds;
+  /** Of the budget. */
   readonly norm: Norm;
+  /** The radius of the budget, in the units of the samples; in l0 a count. */
   readonly epsilon: number;
+  /** The true class. */
   readonly label: number;
   /** The class to arrive at; null if untargeted. */
   readonly target: number | null;

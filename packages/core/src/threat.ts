@@ -12,9 +12,11 @@ export interface ThreatModel {
   readonly confidence: number;
   /** The most that the attacker may ask the model for. */
   readonly access: Access;
+  /** How a perturbation is measured. */
   readonly norm: BallNorm;
   /** Radii of the ball, ascending, in the units of the samples; in l0, how many numbers of a sample may change. */
   readonly epsilons: readonly number[];
+  /** The values that inputs may take, in the units of the samples. */
   readonly box: readonly [lo: number, hi: number];
   /** Names of other models that the attacker has. */
   readonly surrogates?: readonly string[];

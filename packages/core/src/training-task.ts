@@ -24,9 +24,11 @@ export interface TrainingTask {
   } | null;
   /** Of each stage. */
   readonly epochs: number;
+  /** Samples of each update. */
   readonly batchSize: number;
   /** A stage ends after this many epochs that were no better than the best before. */
   readonly patience: number;
+  /** Of everything random: the order, the crafted points, fresh weights. */
   readonly seed: number;
 }
 

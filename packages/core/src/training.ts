@@ -76,7 +76,9 @@ export interface TrainingBatch extends Batch {
 
 /** What one update learns from: points, and a loss of theirs to be made small. */
 export interface Lesson {
+  /** [n, ...shape]. */
   readonly x: Tensor;
+  /** One class per row of `x`. */
   readonly loss: Loss;
 }
 
@@ -119,6 +121,7 @@ export interface Crafting {
 /** A defence that changes a model's weights. It does not know of what kind the model's file is. */
 export interface Training extends PluginFacts {
   readonly kind: 'training';
+  /** The papers that it follows, as `arXiv:1706.06083`. */
   readonly cites: readonly string[];
   readonly options: Schema;
   /** The attack that `craft` runs, unless the user names another; null for a defence that crafts nothing. */

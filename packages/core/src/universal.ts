@@ -8,12 +8,15 @@ import type { Tensors } from './training.js';
 
 /** Samples, and what each shall reach. */
 export interface FitBatch {
+  /** [n, ...shape], in the box. */
   readonly x: Tensor;
+  /** One class per sample. */
   readonly goal: Goal;
 }
 
 /** The samples to fit on: no row is made of them. */
 export interface FitData {
+  /** How many there are. */
   readonly samples: number;
   /** All of them once, in batches of this size (the last may be smaller), in an order that is fresh in every pass. */
   pass(size: number): AsyncIterable<FitBatch>;
@@ -37,6 +40,7 @@ export interface FitJob<A extends Access = Access, Options = unknown> {
 export interface ApplyJob<Options = unknown> {
   /** What `fit` gave, or a copy of it. */
   readonly artifact: Tensors;
+  /** [n, ...shape], in the box. */
   readonly x: Tensor;
   readonly options: Options;
   /** One stream per sample, for attacks that draw where or how the artifact is applied. */
@@ -49,9 +53,11 @@ export interface ApplyJob<Options = unknown> {
  */
 export interface Universal extends PluginFacts {
   readonly kind: 'universal';
+  /** The papers that it follows, as `arXiv:1712.09665`. */
   readonly cites: readonly string[];
   /** The access it needs to fit. */
   readonly access: Access;
+  /** The norms whose balls it works in. */
   readonly norms: readonly BallNorm[];
   readonly finds: 'within-budget';
   /** Whether `apply` draws from `random`: a sample counts as broken where most of several draws break it. False by default. */

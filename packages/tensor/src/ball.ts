@@ -14,7 +14,9 @@ export interface Ball {
   /** The clean samples, one in each row. */
   readonly centre: Tensor;
   readonly norm: BallNorm;
+  /** The radius, in the units of the rows; infinite where the box alone bounds; in l0 a count of entries. */
   readonly epsilon: number;
+  /** The values that every entry may take. */
   readonly box: Box;
   /** The nearest point in ball and box to each row (exact, Euclidean). */
   project(points: Tensor): Tensor;

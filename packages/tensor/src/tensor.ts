@@ -1,6 +1,8 @@
 /** A batch: the first axis counts rows (samples), the rest is one row's shape. Row-major. */
 export interface Tensor {
+  /** As many numbers as the product of the shape. */
   readonly data: Float32Array;
+  /** [rows, ...shape of one row]. */
   readonly shape: readonly number[];
 }
 
