@@ -1,5 +1,6 @@
-import { argmax, rows, type Tensor } from '@gauntlet/tensor';
+import { argmax, rows, rowSize, type Tensor } from '@gauntlet/tensor';
 import type { Batch } from './dataset.js';
+import { unexpected } from './errors.js';
 import { type Access, allows, type Model } from './model.js';
 import { DRAWS } from './watch.js';
 
@@ -11,16 +12,32 @@ export interface Clean {
   readonly rejected: readonly boolean[] | null;
 }
 
-/** Asks the system about the clean samples of a batch. Its noise belongs to the seed and to each sample. */
+/**
+ * Asks the system about the clean samples of a batch. Its noise belongs to the seed and to each sample.
+ *
+ * @throws GauntletError `input` at the first sample whose scores hold a NaN: no attack could do worse, and none would count as a success.
+ */
 export async function cleanAnswers(model: Model<Access>, { ids, x }: Batch, seed: number): Promise<Clean> {
   const drawn = model.draw?.({ keys: [seed, 'clean'], ids }) ?? model;
   const accepted = await drawn.accepts?.(x);
   const rejected = accepted?.map((passed) => !passed) ?? null;
   const scores = allows(drawn.access, 'scores') ? await (drawn as Model<'scores'>).scores(x) : null;
+  if (scores !== null) checkNumbers(scores, ids, model.name);
   if (model.draw !== undefined) return { labels: await usual(drawn as Model<'labels'>, x), scores, rejected };
   const labels =
     scores === null || model.votes === true ? await (drawn as Model<'labels'>).labels(x) : argmax(scores);
   return { labels, scores, rejected };
+}
+
+function checkNumbers(scores: Tensor, ids: Batch['ids'], name: string): void {
+  const at = scores.data.findIndex(Number.isNaN);
+  if (at < 0) return;
+  throw unexpected({
+    found: 'score NaN',
+    at: `sample ${ids[Math.floor(at / rowSize(scores))]} by ${name}`,
+    expected: 'numbers',
+    remedy: 'Check the model, and --mean and --std if it needs them, or leave the sample out.',
+  });
 }
 
 /** The answers that a random model gives most often; of equals the first that came. */
