@@ -1,6 +1,6 @@
 // A plugin of typedoc: packages are named and described by their own manifests and READMEs, pages by their first heading.
 import { readFileSync, readdirSync, renameSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path/posix';
 import {
   Application,
   Comment,
@@ -8,13 +8,14 @@ import {
   Converter,
   makeRecursiveVisitor,
   MinimalSourceFile,
+  normalizePath,
   PageEvent,
   ReflectionKind,
   RendererEvent,
   StructureRouter,
 } from 'typedoc';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(normalizePath(import.meta.dirname), '../..');
 const text = (path) => readFileSync(path, 'utf8');
 const json = (path) => JSON.parse(text(path));
 
@@ -113,7 +114,7 @@ function register(reflection, path) {
   if (path.endsWith('/README.md')) files.registerReflectionPath(dirname(join(ROOT, path)), reflection);
 }
 
-const said = (text) => [{ kind: 'text', text }];
+const said = (words) => [{ kind: 'text', text: words }];
 
 const kindOf = (name) => KINDS[/\/(\w+)-/.exec(name)?.[1]] ?? 'Packages';
 
