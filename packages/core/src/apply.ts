@@ -171,7 +171,8 @@ async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<
     const k = place.get(i);
     const found = k !== undefined && result!.reached[k] ? row(result!.points, k) : null;
     const broken = found !== null && within(result!.distance[k!]!, epsilon);
-    const scores = broken && model.draw === undefined ? result!.scores.get(k!) : undefined;
+    const given = broken && model.draw === undefined ? result!.scores.get(k!) : undefined;
+    const scores = given && scoresOf([row(task.clean.scores!, i), given], y[i]!, result!.labels[k!]!);
     const failure = k === undefined ? undefined : result!.failures.get(k);
     return {
       point: broken ? found : row(x, i),
@@ -179,9 +180,7 @@ async function runShard(assembled: Assembled, io: Io, task: ShardTask): Promise<
         adversarial: broken ? result!.labels[k!]! : clean[i]!,
         verdict: broken ? 'broken' : unattacked[i]!,
         distance: found === null ? null : distances(found, row(x, i)),
-        ...(scores && {
-          scores: scoresOf([row(task.clean.scores!, i), scores], y[i]!, result!.labels[k!]!),
-        }),
+        ...(scores && { scores }),
         queries: k === undefined ? 0 : result!.queries[k]!,
         gradients: k === undefined ? 0 : result!.gradients[k]!,
         seconds: k === undefined ? 0 : seconds,
@@ -239,9 +238,10 @@ const scoresOf = (
   [clean, adversarial]: readonly [Float32Array, Float32Array],
   label: number,
   answer: number,
-): NonNullable<Row['scores']> => {
+): Row['scores'] => {
   const pair = (scores: Float32Array) => [short(scores[label]!), short(scores[answer]!)] as const;
-  return { clean: pair(clean), adversarial: pair(adversarial) };
+  const pairs = { clean: pair(clean), adversarial: pair(adversarial) };
+  return Object.values(pairs).flat().every(Number.isFinite) ? pairs : undefined;
 };
 
 const short = (value: number) => Number(value.toPrecision(5));

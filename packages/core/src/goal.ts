@@ -19,7 +19,7 @@ export interface Goal {
  */
 const ROUNDING = 1e-6;
 
-/** Which rows of `scores` [n, classes] reach the goal; row `i` belongs to sample `of[i]`. */
+/** Which rows of `scores` [n, classes] reach the goal; row `i` belongs to sample `of[i]`. With a NaN among its scores a sample has left its class, and arrived at none. */
 export function reachedByScores(goal: Goal, scores: Tensor, of: readonly number[]): boolean[] {
   return Array.from({ length: rows(scores) }, (_, i) => {
     const own = row(scores, i);
@@ -30,6 +30,7 @@ export function reachedByScores(goal: Goal, scores: Tensor, of: readonly number[
       if (j !== wanted) other = max(other, own[j]!);
       size = max(size, abs(own[j]!));
     }
+    if (Number.isNaN(size)) return goal.kind === 'untargeted';
     const lead = goal.kind === 'targeted' ? own[wanted]! - other : other - own[wanted]!;
     return lead > goal.confidence + ROUNDING * size;
   });

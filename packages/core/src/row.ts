@@ -36,7 +36,7 @@ export interface Row {
   readonly distance: Readonly<Record<Norm, number>> | null;
   /**
    * Of a broken sample: the model's scores of the label and of the adversarial answer, in this order, on the clean and on the returned
-   * input, in five digits. Left out where the model gives no scores, or random ones.
+   * input, in five digits. Left out where the model gives no scores, random ones, or no numbers.
    */
   readonly scores?: {
     readonly clean: readonly [label: number, adversarial: number];
