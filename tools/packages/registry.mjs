@@ -23,8 +23,8 @@ const config = (storage) => ({
   log: { type: 'file', path: join(storage, 'verdaccio.log'), level: 'warn' },
 });
 
-/** Starts a registry on this machine that has our packages as they are published, and everything else from where npm has it. */
-export async function startRegistry() {
+/** Starts a registry on this machine that has our packages as they are published, unless it is empty, and everything else from where npm has it. */
+export async function startRegistry({ empty = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'registry-'));
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config(folder)));
   const port = await freePort();
@@ -43,7 +43,17 @@ export async function startRegistry() {
     // The registry asks everyone for a token, and takes any.
     const rc = join(folder, 'npmrc');
     writeFileSync(rc, `registry=${url}\n//127.0.0.1:${port}/:_authToken=any\n`);
-    run('npm', ['publish', '--workspaces', '--userconfig', rc, '--access', 'public', '--loglevel', 'error']);
+    if (!empty)
+      run('npm', [
+        'publish',
+        '--workspaces',
+        '--userconfig',
+        rc,
+        '--access',
+        'public',
+        '--loglevel',
+        'error',
+      ]);
     return { url, rc, stop };
   } catch (error) {
     stop();
