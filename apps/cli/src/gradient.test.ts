@@ -10,7 +10,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readModel, TensorProto_DataLocation, writeModel } from '@gauntlet/onnx';
-import { gauntlet, ROOT } from './testing/packed.js';
+import { called } from './testing/called.js';
+import { ROOT } from './testing/packed.js';
 
 const MODEL = `${ROOT}examples/digits/digits.onnx`;
 
@@ -85,7 +86,7 @@ describe('bad input is one sentence, exit code 2, and nothing is written', () =>
     ],
   ])('%s', async (_name, args, message) => {
     const before = state();
-    const { status, out, err } = await gauntlet(user, ['gradient', ...args]);
+    const { status, out, err } = await called(user, ['gradient', ...args]);
     expect(err).toMatch(message);
     expect(err).toMatch(/^gauntlet: Unexpected [^\n]* at [^\n]*, expected [^\n]*\. [^\n]*[.?]\n$/);
     expect({ status, out }).toEqual({ status: 2, out: '' });

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { called } from './testing/called.js';
 import { gauntlet, ROOT } from './testing/packed.js';
 
 const MODEL = `${ROOT}fixtures/tfjs/digits`;
@@ -35,7 +36,7 @@ describe('gauntlet audit', () => {
   });
 
   it('takes a folder for the model.json in it, and the weights into the plan', async () => {
-    const { status } = await gauntlet(user, ['audit', 'digits', ...DATA, '--out', 'out']);
+    const { status } = await called(user, ['audit', 'digits', ...DATA, '--out', 'out']);
     expect(status).toBe(0);
     const plan = JSON.parse(readFileSync(join(user, 'out/plan.json'), 'utf8')) as Record<string, unknown>;
     expect(plan).toMatchObject({
@@ -67,7 +68,7 @@ describe('gauntlet audit', () => {
 
 describe('gauntlet convert', () => {
   it('writes the ONNX file that is in the fixtures', async () => {
-    const { status, out } = await gauntlet(user, ['convert', 'digits/model.json', '-o', 'digits.onnx']);
+    const { status, out } = await called(user, ['convert', 'digits/model.json', '-o', 'digits.onnx']);
     expect(out).toMatch(
       /^Inputs: {2}conv_1_input float32\[N, 28, 28, 1\]\nOutputs: scores float32\[N, scores\.1\]\nFile: digits\.onnx \(40 kB\)\n$/,
     );
@@ -110,7 +111,7 @@ describe('bad input is one sentence, exit code 2, and nothing is written', () =>
       /missing file at model\.json, expected a model file/,
     ],
   ])('%s', async (_name, args, message) => {
-    const { status, out, err } = await gauntlet(user, args);
+    const { status, out, err } = await called(user, args);
     expect(err).toMatch(message);
     expect(err).toMatch(/^gauntlet: Unexpected [^\n]* at [^\n]*, expected [^\n]*\. [^\n]*[.?]\n$/);
     expect({ status, out }).toEqual({ status: 2, out: '' });

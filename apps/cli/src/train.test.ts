@@ -11,7 +11,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readModel, writeModel } from '@gauntlet/onnx';
 import type { AuditJson } from './index.js';
+import { called } from './testing/called.js';
 import { gauntlet, ROOT } from './testing/packed.js';
+
+const { default: npz, writeNpz } = await import('@gauntlet/dataset-npz');
 
 const SMALL = `${ROOT}fixtures/training/digits.onnx`;
 const MODEL = `${ROOT}examples/digits/digits.onnx`;
@@ -22,9 +25,16 @@ const TEST = `${ROOT}fixtures/digits/test500.npz`;
 import.meta.jest.setTimeout(240_000);
 
 let user = '';
-beforeAll(() => {
+beforeAll(async () => {
   user = mkdtempSync(join(tmpdir(), 'train-'));
   copyFileSync(SMALL, join(user, 'small.onnx'));
+  const all = await npz.open(DATA, { bounds: [0, 1], options: { x: 'x', y: 'y' } });
+  const { x, y } = await all.batch(0, 500);
+  const labels = new Uint8Array(BigInt64Array.from(y, BigInt).buffer);
+  await writeNpz(join(user, 'few.npz'), [
+    { name: 'x', dtype: '<f4', shape: x.shape, data: [new Uint8Array(x.data.buffer)] },
+    { name: 'y', dtype: '<i8', shape: [500], data: [labels] },
+  ]);
   const odd = readModel(readFileSync(MODEL));
   odd.graph!.node.find(({ opType }) => opType === 'Relu')!.opType = 'Hardmax';
   writeFileSync(join(user, 'odd.onnx'), writeModel(odd));
@@ -100,26 +110,17 @@ describe('gauntlet train', () => {
 });
 
 describe('an interrupted training', () => {
-  const args = ['--epochs', '4', '--set', 'pgd.steps=3', '--set', 'adversarial-training.fresh=true'];
+  const args = [
+    ...['--data', 'few.npz', '--epochs', '4'],
+    ...['--set', 'pgd.steps=3', '--set', 'adversarial-training.fresh=true'],
+  ];
 
   it.each(['SIGINT', 'SIGKILL'] as const)('by %s goes on to the same bytes', async (signal) => {
     const [whole, out] = ['whole.onnx', `stopped-${signal}.onnx`];
     if (!existsSync(join(user, whole))) expect((await harden(SMALL, whole, ...args)).status).toBe(0);
     const stopped = await gauntlet(
       user,
-      [
-        'train',
-        SMALL,
-        '--data',
-        DATA,
-        '--defence',
-        'adversarial-training',
-        '--epsilon',
-        '0.1',
-        '-o',
-        out,
-        ...args,
-      ],
+      ['train', SMALL, '--defence', 'adversarial-training', '--epsilon', '0.1', '-o', out, ...args],
       (kill) => {
         const timer = setInterval(() => {
           if (!existsSync(join(user, `${out}.checkpoint`))) return;
@@ -213,7 +214,7 @@ describe('bad input is one sentence, exit code 2, and nothing is written', () =>
     ],
   ])('%s', async (_, args, sentence) => {
     const before = state();
-    const { status, out, err } = await gauntlet(user, args());
+    const { status, out, err } = await called(user, args());
     expect({ status, out, lines: err.trimEnd().split('\n').length }).toEqual({
       status: 2,
       out: '',
@@ -225,7 +226,7 @@ describe('bad input is one sentence, exit code 2, and nothing is written', () =>
 
   it('does not replace a file, unless it is told to', async () => {
     writeFileSync(join(user, 'there.onnx'), 'mine');
-    const all = ['--epochs', '1', '--set', 'pgd.steps=1', '--held-out', '10'];
+    const all = ['--data', 'few.npz', '--epochs', '1', '--set', 'pgd.steps=1', '--held-out', '10'];
     const refused = await harden(SMALL, 'there.onnx', ...all);
     expect(refused).toMatchObject({ status: 2, out: '' });
     expect(refused.err).toMatch(/file that is there at there\.onnx.*--overwrite/);

@@ -64,9 +64,13 @@ export async function createSession(
     InferenceSession.create(bytes, {
       logSeverityLevel: 4,
       ...options,
-      ...(folder !== null && {
-        extra: { session: { model_external_initializers_file_folder_path: folder } },
-      }),
+      extra: {
+        session: {
+          // Threads that wait by turning round and round take the processor from the host, which works between two calls.
+          intra_op: { allow_spinning: '0' },
+          ...(folder !== null && { model_external_initializers_file_folder_path: folder }),
+        },
+      },
     });
   const loaded = ArrayBuffer.isView(model)
     ? create(model, outside)
