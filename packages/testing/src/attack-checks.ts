@@ -70,7 +70,7 @@ export const commonChecks: Readonly<Record<string, Check<AttackSubject>>> = {
     const { reached } = await evade(task(subject, toy, { epsilon: 20 }));
     ensure(
       count(reached) === reached.length,
-      `Unexpected ${count(reached)} of ${reached.length} broken without a limit, expected all.`,
+      `Unexpected ${count(reached)} of ${reached.length} broken without a limit, expected all. Step towards the goal.`,
     );
   },
 
@@ -79,7 +79,7 @@ export const commonChecks: Readonly<Record<string, Check<AttackSubject>>> = {
     const [plain, down, up] = [await broken(0), await broken(-100), await broken(100)];
     ensure(
       plain === down && plain === up,
-      `Unexpected ${down}, ${plain}, ${up} broken with scores shifted by -100, 0, 100.`,
+      `Unexpected ${down}, ${plain}, ${up} broken with scores shifted by -100, 0, 100, expected as many each time. Climb a difference of scores.`,
     );
   },
 

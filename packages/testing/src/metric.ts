@@ -109,7 +109,7 @@ const checksOver = <One extends object>(
       const text = JSON.stringify(value);
       ensure(
         text !== undefined && JSON.stringify(JSON.parse(text)) === text && !/NaN|Infinity/.test(words(value)),
-        `Unexpected value of ${metric.id} over ${some.length} rows, expected numbers, texts, lists and null.`,
+        `Unexpected value ${words(value)} of ${metric.id} over ${some.length} rows, expected numbers, texts, lists and null.`,
       );
     }
   },

@@ -78,12 +78,16 @@ export const proofChecks: Readonly<Record<string, Check<ProofSubject>>> = {
 
   async 'certifies no farther than the boundary of a linear model'(subject) {
     await onLinear(subject, (norm, epsilon, certificates) => {
-      const beyond = certificates.filter((one, i) => radiusOf(one) > linear.distance(i, norm) * (1 + 1e-6));
+      const beyond = certificates.flatMap((one, i) => {
+        const boundary = linear.distance(i, norm);
+        return radiusOf(one) > boundary * (1 + 1e-6) ? [{ i, radius: radiusOf(one), boundary }] : [];
+      });
       // A proof by chance may be wrong once.
       const most = subject.defence.kind === 'wrapper' ? 1 : 0;
+      const [first] = beyond;
       ensure(
-        beyond.length <= most,
-        `Unexpected radius beyond the known distance for ${beyond.length} samples (${norm}, epsilon ${epsilon}), expected none.`,
+        first === undefined || beyond.length <= most,
+        `Unexpected radius beyond the known distance for ${beyond.length} samples (${norm}, epsilon ${epsilon}; of sample ${first?.i} ${first?.radius}, and its boundary is ${first?.boundary} away), expected none.`,
       );
     });
   },

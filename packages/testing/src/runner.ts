@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types';
+
 /** The two functions that every test runner has; by default those of the global scope (jest, vitest with globals, mocha). */
 export interface Runner {
   /** Registers a group of checks under a title. */
@@ -38,7 +40,24 @@ export function register<Subject>(
 ): void {
   runner.describe(title, () => {
     for (const [name, check] of Object.entries(checks)) {
-      if (skip[name] === undefined) runner.it(name, async () => check(await subject()));
+      if (skip[name] !== undefined) continue;
+      runner.it(name, async () => {
+        const given = await subject();
+        try {
+          await check(given);
+        } catch (error) {
+          throw explained(error, name);
+        }
+      });
     }
   });
+}
+
+/** The error itself, with where to read what the check is for: runners print the stack, which begins with the message. */
+function explained(error: unknown, name: string): unknown {
+  if (!isNativeError(error)) return error;
+  const message = `${error.message}\nOn what this was checked, and why: "${name}" in node_modules/@gauntlet/testing/CHECKS.md`;
+  error.stack = error.stack?.replace(error.message, () => message) ?? message;
+  error.message = message;
+  return error;
 }
