@@ -15,7 +15,7 @@ export interface Clean {
 /**
  * Asks the system about the clean samples of a batch. Its noise belongs to the seed and to each sample.
  *
- * @throws GauntletError `input` at the first sample whose scores hold a NaN: no attack could do worse, and none would count as a success.
+ * @throws GauntletError `input` at the first sample whose scores hold a NaN: no attack could do worse.
  */
 export async function cleanAnswers(model: Model<Access>, { ids, x }: Batch, seed: number): Promise<Clean> {
   const drawn = model.draw?.({ keys: [seed, 'clean'], ids }) ?? model;

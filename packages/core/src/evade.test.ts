@@ -414,3 +414,16 @@ describe('a model that votes its labels', () => {
     expect(seen[0]).toEqual(sure(await toy.model.scores(toy.x)));
   });
 });
+
+it('keeps no answer and no scores of a point that breaks a model by NaN', async () => {
+  const toy = linearToy();
+  const scores = async (points: Tensor) => {
+    const answers = await toy.model.scores(points);
+    return tensor(answers.data.fill(NaN, 0, 1), answers.shape);
+  };
+  const still = attack(async ({ x }) => x);
+  const found = await evade(task(toy, { model: { ...toy.model, scores }, attack: still }));
+  expect([...found.reached].indexOf(1)).toBe(0);
+  expect(found.labels[0]).toBe(ABSTAIN);
+  expect(found.scores.has(0)).toBe(false);
+});

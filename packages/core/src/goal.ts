@@ -14,7 +14,7 @@ export interface Goal {
 }
 
 /**
- * A goal counts as reached only where it is reached by more than float32 rounding, as a share of the largest score: so whoever
+ * A goal counts as reached only where it is reached by more than float32 rounding, as a share of the largest finite score: so whoever
  * recomputes the answer, with another batch or another tool, finds the same class.
  */
 const ROUNDING = 1e-6;
@@ -28,7 +28,9 @@ export function reachedByScores(goal: Goal, scores: Tensor, of: readonly number[
     let size = 0;
     for (let j = 0; j < own.length; j++) {
       if (j !== wanted) other = max(other, own[j]!);
-      size = max(size, abs(own[j]!));
+      const magnitude = abs(own[j]!);
+      // What overflowed is not rounded: log(0), as the score of a class that is ruled out, must not make every lead too small.
+      if (magnitude !== Infinity) size = max(size, magnitude);
     }
     if (Number.isNaN(size)) return goal.kind === 'untargeted';
     const lead = goal.kind === 'targeted' ? own[wanted]! - other : other - own[wanted]!;

@@ -26,7 +26,7 @@ export interface Row {
   readonly target: number | null;
   /** The answer on the clean input. */
   readonly clean: number;
-  /** The answer on the returned input: the clean one unless broken. */
+  /** The answer on the returned input: the clean one unless broken; ABSTAIN where it is none. */
   readonly adversarial: number;
   readonly verdict: Verdict;
   /**
