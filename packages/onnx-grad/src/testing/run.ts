@@ -19,7 +19,6 @@ export async function openSession(
   options: ort.InferenceSession.SessionOptions = {},
 ): Promise<Session> {
   const session = await ort.InferenceSession.create(writeModel(model), {
-    intraOpNumThreads: 1,
     ...options,
     logSeverityLevel: 4,
     intraOpNumThreads: 1,
