@@ -26,8 +26,6 @@ const type = (cwd, command, ...args) =>
     ...environment(),
     NO_COLOR: '1',
     npm_config_userconfig: registry.rc,
-    // npx would answer from what it kept of an earlier run.
-    npm_config_cache: join(folder, 'cache'),
     npm_config_ignore_scripts: 'true',
     npm_config_audit: 'false',
     npm_config_fund: 'false',
@@ -161,7 +159,21 @@ describe('a package of every kind, for every test runner', () => {
 
 for (const [runner, kind] of Object.entries({ vitest: 'universal', jest: 'dataset' })) {
   it(`a package begun by npm create stands alone, tested by ${runner}`, () => {
-    type(folder, 'npm', 'create', '--yes', 'gauntlet-plugin', kind, 'alone', '--', '--test', runner);
+    // npm would answer from what it kept of an earlier run.
+    const cache = ['--cache', join(folder, 'cache')];
+    type(
+      folder,
+      'npm',
+      ...cache,
+      'create',
+      '--yes',
+      'gauntlet-plugin',
+      kind,
+      'alone',
+      '--',
+      '--test',
+      runner,
+    );
     const own = join(folder, folderOf(kind, 'alone'));
     type(own, 'npm', 'install');
     type(own, 'npm', 'run', 'lint');

@@ -20,8 +20,6 @@ it('docs/tutorial.md does what it says, line by line', () => {
   const env = {
     ...environment(),
     npm_config_userconfig: registry.rc,
-    // npx would answer from what it kept of an earlier run.
-    npm_config_cache: join(folder, 'cache'),
     npm_config_ignore_scripts: 'true',
   };
   let cwd = folder;
@@ -32,6 +30,9 @@ it('docs/tutorial.md does what it says, line by line', () => {
     if (write !== undefined) writeFileSync(join(cwd, path), write);
     if (prints !== undefined) assert.ok(timeless(printed).startsWith(timeless(prints)), printed);
     if (type?.startsWith('cd ')) cwd = join(cwd, type.slice(3));
+    // npm would answer from what it kept of an earlier run.
+    else if (type?.startsWith('npm create '))
+      printed = typed(cwd, 'bash', ['-c', type], { ...env, npm_config_cache: join(folder, 'cache') });
     else if (type !== undefined) printed = typed(cwd, 'bash', ['-c', type], env);
   }
   rmSync(folder, { recursive: true, force: true });
