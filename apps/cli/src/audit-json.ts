@@ -52,7 +52,9 @@ export const auditJson = z
     budget: z
       .strictObject({ seconds: z.number().positive(), kept: extent, whole: extent })
       .optional()
-      .describe('the time that the plan was fitted into: what is left of it, and what it was'),
+      .describe(
+        'the time that the plan was fitted into, maybe together with others: the most that any of them keeps, and what this one was',
+      ),
     threatModel: z.strictObject({
       words: z.string(),
       goal: z.union([

@@ -1,6 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fitInto } from './budget.js';
+import type { Prepared } from './prepare.js';
+import type { Terminal } from './terminal.js';
 import { called } from './testing/called.js';
 import { ROOT } from './testing/packed.js';
 
@@ -22,7 +25,8 @@ const clock = (tick: number) => {
   return () => ticks++ * tick;
 };
 
-const SAID = 'Cut to fit into 36.0 s: 120 of 200 samples and 1 of 2 restarts. No attack was made weaker.';
+const SAID =
+  'Cut to fit into 36.0 s: 120 of 200 samples and 1 of 2 restarts. Attacks keep all their options.';
 
 it('cuts an audit to fit a time, says so, and goes on with what was left although the machine got slower', async () => {
   const enough = new AbortController();
@@ -47,4 +51,33 @@ it('cuts an audit to fit a time, says so, and goes on with what was left althoug
   const anew = await called(user, [...COMMAND, '--overwrite'], { now: clock(0.1) });
   expect(anew.err).toContain('The whole plan fits into the budget.');
   expect(anew.out).not.toContain('Cut to fit');
+});
+
+it('cuts audits of a gate alike, whichever of them had begun', async () => {
+  const [small, large] = [800, 1000].map(
+    (samples) => ({ assembled: { plan: { data: { samples }, restarts: 2 } } }) as Prepared,
+  ) as [Prepared, Prepared];
+  const begin = (name: string, budget: unknown) => {
+    mkdirSync(join(user, name));
+    writeFileSync(join(user, name, 'plan.json'), JSON.stringify({ budget }));
+  };
+  const terminal = { cwd: user, err: () => undefined } as unknown as Terminal;
+  const cut = async (...folders: readonly string[]) =>
+    (
+      await fitInto(
+        60,
+        [small, large].map((prepared, i) => ({ prepared, folder: folders[i]! })),
+        terminal,
+      )
+    ).map(({ assembled: { plan } }) => plan);
+
+  const whole = { samples: 1000, restarts: 2 };
+  begin('large', { seconds: 60, kept: { samples: 900, restarts: 1 }, whole });
+  const [first, second] = await cut('nothing', 'large');
+  expect([first, second].map((plan) => [plan!.data.samples, plan!.restarts])).toEqual([
+    [800, 1],
+    [900, 1],
+  ]);
+  begin('small', first!.budget);
+  expect(await cut('small', 'nothing')).toEqual([first, second]);
 });

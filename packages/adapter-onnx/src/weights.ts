@@ -38,7 +38,7 @@ export async function withWeightsOutside<T>(
 async function putOutside({ graph, ...model }: ModelProto, path: string): Promise<ModelProto> {
   const file = await open(path, 'wx');
   try {
-    let offset = 0;
+    let end = 0;
     const initializer: TensorProto[] = [];
     for (const proto of graph!.initializer) {
       const { rawData } = proto;
@@ -46,9 +46,12 @@ async function putOutside({ graph, ...model }: ModelProto, path: string): Promis
       const outside = { ...proto, rawData: new Uint8Array() };
       initializer.push(length > WORTH ? outside : proto);
       if (length <= WORTH) continue;
-      await file.write(rawData, 0, length, offset);
+      const offset = Math.ceil(end / PAGE) * PAGE;
+      // Unlike `write`, this writes all or fails: what a full disk cuts off would be zeros.
+      await file.writeFile(new Uint8Array(offset - end));
+      await file.writeFile(rawData);
       placeAt(outside, { location: FILE, offset, length });
-      offset += Math.ceil(length / PAGE) * PAGE;
+      end = offset + length;
     }
     return { ...model, graph: { ...graph!, initializer } };
   } finally {

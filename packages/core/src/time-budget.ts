@@ -6,7 +6,7 @@ export interface Extent {
   readonly restarts: number;
 }
 
-/** A time that a plan was fitted into: what was kept of it, and what it was before. */
+/** A time that a plan was fitted into, maybe together with others: the most that any of them keeps, and what this one was before. */
 export interface TimeBudget {
   readonly seconds: number;
   readonly kept: Extent;
@@ -18,5 +18,5 @@ export function describeTimeBudget({ seconds, kept, whole }: TimeBudget): string
   const cut = (['samples', 'restarts'] as const).filter((what) => kept[what] < whole[what]);
   if (cut.length === 0) return null;
   const parts = cut.map((what) => `${count(kept[what])} of ${count(whole[what])} ${what}`);
-  return `Cut to fit into ${duration(seconds)}: ${parts.join(' and ')}. No attack was made weaker.`;
+  return `Cut to fit into ${duration(seconds)}: ${parts.join(' and ')}. Attacks keep all their options.`;
 }
