@@ -124,7 +124,7 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
     });
   };
 
-  /** What is known of the answers to a call: labels, and scores where there are some. */
+  /** Counts a call that was answered, and keeps the points of it that reach the goal. */
   const look = async (call: P, of: readonly number[], known: Known) => {
     for (const sample of of) found.queries[sample]!++;
     if (goal === null) return;
