@@ -66,8 +66,8 @@ export async function createSession(
       ...options,
       extra: {
         session: {
-          // Threads that wait by turning round and round take the processor from the host, which works between two calls.
-          intra_op: { allow_spinning: '0' },
+          // Threads that wait by turning round and round are quick within a call, and take the processor from the host between two.
+          force_spinning_stop: '1',
           ...(folder !== null && { model_external_initializers_file_folder_path: folder }),
         },
       },
