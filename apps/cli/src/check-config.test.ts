@@ -137,7 +137,7 @@ const CASES: readonly (readonly [change: Record<string, unknown>, said: RegExp])
     },
     /no attack for digits at threatModels\.round, expected at least one/,
   ],
-  [{ thresholds: [] }, /list at thresholds, expected a list of at least 1/],
+  [{ thresholds: [] }, /empty list at thresholds, expected a list of at least 1 value\./],
   [
     { thresholds: [{ measure: 'robust-acuracy', atLeast: 1 }] },
     /value 'robust-acuracy' at thresholds\[0\]\.measure, .* Did you mean robust-accuracy\?/,

@@ -1,4 +1,4 @@
-import { unexpected } from '@gauntlet/core';
+import { counted, unexpected } from '@gauntlet/core';
 import { z } from 'zod';
 import { configSchema } from './config.js';
 import { nearest } from './discover.js';
@@ -36,7 +36,8 @@ function foundOf(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return value.length > LONGEST ? 'long text' : `'${value}'`;
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value);
-  return Array.isArray(value) ? 'list' : typeof value;
+  if (!Array.isArray(value)) return typeof value;
+  return value.length === 0 ? 'empty list' : 'list';
 }
 
 type Issue = z.core.$ZodIssue;
@@ -70,9 +71,10 @@ function expectedOf(issue: Issue, names: readonly string[]): string {
   if (names.length > 0) return `one of ${names.join(', ')}`;
   if (issue.code === 'invalid_type') return TYPES[issue.expected] ?? issue.expected;
   if (issue.code === 'too_small' || issue.code === 'too_big') {
-    const limit = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
-    if (issue.origin === 'array') return `a list of ${limit}`;
-    return issue.origin === 'string' ? `text of ${limit} characters` : `a number of ${limit}`;
+    const [word, limit] =
+      issue.code === 'too_small' ? ['at least', issue.minimum] : ['at most', issue.maximum];
+    if (issue.origin === 'array') return `a list of ${word} ${counted(Number(limit), 'value')}`;
+    return issue.origin === 'string' ? `text of ${word} ${limit} characters` : `a number of ${word} ${limit}`;
   }
   return issue.message;
 }

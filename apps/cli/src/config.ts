@@ -191,7 +191,7 @@ export const configSchema = z
     threatModels: named(threatModel, 'threat model'),
     attacks: named(use, 'attack')
       .optional()
-      .describe('the attacks; all that are installed and fit by default'),
+      .describe('the attacks; by default those installed that fit, but for slow and universal ones'),
     options: z
       .record(z.string(), z.record(z.string(), z.unknown()))
       .optional()

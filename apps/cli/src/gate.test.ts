@@ -149,7 +149,7 @@ it('is inconclusive when rows of a finished run are gone, and writes no baseline
   const before = read('gauntlet-baseline.json');
   const again = await gate('--update-baseline');
   expect(again.status).toBe(3);
-  expect(again.out).toMatch(/^doubt: .* finished 29 of 30 samples\./m);
+  expect(again.out).toMatch(/^Inconclusive: .* finished 29 of 30 samples\./m);
   expect(read('gauntlet-baseline.json')).toBe(before);
 });
 

@@ -106,8 +106,8 @@ function inNorm(installed: readonly Candidate[], { norm, attacks }: Asked): read
   throw unexpected({
     found: `norm ${norm}`,
     at: '--norm',
-    expected: `a norm of an installed attack: ${list([...new Set(installed.flatMap(({ norms }) => norms))])}`,
-    remedy: 'Name another norm, or install another attack.',
+    expected: `a norm in which attacks run without being named: ${list([...new Set(installed.flatMap(({ norms }) => norms))])}`,
+    remedy: 'Name another norm, or an attack with --attack: gauntlet plugins lists those that are installed.',
   });
 }
 

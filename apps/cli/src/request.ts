@@ -36,7 +36,7 @@ export interface AuditRequest {
   readonly data: string;
   readonly norm: BallNorm;
   readonly epsilons: readonly Epsilon[];
-  /** Null: all that are installed and fit. */
+  /** Null: those installed that fit, but for slow and universal ones. */
   readonly attacks: readonly string[] | null;
   /** Folded over the rows, besides robust accuracy. */
   readonly metrics: readonly string[];

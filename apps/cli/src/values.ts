@@ -34,7 +34,7 @@ export const atLeast =
       text,
       flag,
       `a whole number from ${least} upwards`,
-      `Pass a value such as ${flag} ${least + 100}.`,
+      `Pass a value such as ${flag} ${Math.max(least, 100)}.`,
     );
   };
 

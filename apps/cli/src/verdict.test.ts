@@ -130,12 +130,19 @@ that was not run may do better.`);
 
 it('adds the metrics that were named, each on one line', () => {
   const metrics = [
-    { metric: 'metric/security-curve', attack: 'attack/cw', epsilon: null, value: { area: 0.5 } },
+    {
+      metric: 'metric/security-curve',
+      attack: 'attack/cw',
+      epsilon: null,
+      value: { area: 1 / 3, curve: [{ at: 0 }, { at: null }] },
+    },
     { metric: 'metric/long', attack: null, epsilon: null, value: 'x'.repeat(200) },
   ];
   const lines = renderVerdict({ ...audit, metrics }, [], plain).split('\n');
-  expect(lines).toContain('security-curve  cw  {"area":0.5}');
-  expect(lines.find((line) => line.startsWith('long'))).toHaveLength(WIDTH);
+  expect(lines).toContain('security-curve  cw  area 0.3333, curve ((at 0), (at none))');
+  const long = lines.find((line) => line.startsWith('long'));
+  expect(long).toHaveLength(WIDTH);
+  expect(long).toMatch(/x\.\.\. \(audit\.json\)$/);
 });
 
 it('says what robust means with a target, and counts one sample', () => {

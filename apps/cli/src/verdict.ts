@@ -161,13 +161,28 @@ function notRunLines({ notRun = [], defences = [] }: AuditJson): string[] {
   return ['Not run on the defended model:', ...lines.flatMap((line) => wrap(line, '  ')), ''];
 }
 
-/** What other metrics say, as short JSON: audit.json has it whole. */
+/** What other metrics say, each on a line: audit.json has it whole. */
 function measuredLines({ metrics = [] }: AuditJson): string[] {
   if (metrics.length === 0) return [];
   const lines = metrics.map(({ metric, certifier, attack, epsilon, value }) => {
     const of = [certifier, attack && shortName(attack), epsilon && short(epsilon)].filter(Boolean);
-    const text = [shortName(metric), ...of, JSON.stringify(value)].join('  ');
-    return text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text;
+    const text = [shortName(metric), ...of, spelt(value)].join('  ');
+    return text.length > WIDTH ? `${text.slice(0, WIDTH - WHOLE.length)}${WHOLE}` : text;
   });
   return [...lines, ''];
+}
+
+const WHOLE = '... (audit.json)';
+
+/** The value of a metric, whatever its form, as `median 0.5, tried 19`; what lies deeper is in brackets. */
+function spelt(value: unknown): string {
+  if (typeof value === 'number') return short(value);
+  if (value === null) return 'none';
+  if (typeof value !== 'object') return String(value);
+  const inner = (one: unknown) => (typeof one === 'object' && one !== null ? `(${spelt(one)})` : spelt(one));
+  return Array.isArray(value)
+    ? value.map(inner).join(', ')
+    : Object.entries(value)
+        .map(([name, one]) => `${name} ${inner(one)}`)
+        .join(', ');
 }

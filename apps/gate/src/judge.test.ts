@@ -188,7 +188,7 @@ describe('what makes a verdict inconclusive', () => {
     [
       'one step instead of forty',
       auditOf(WEAK, { attacks: { ...TERMS.attacks, [PGD]: { steps: 1 } } }),
-      /attack\/pgd\.steps is 1, that of base\.json is 40/,
+      /attack\/pgd\.steps is 1, that of base\.json is 40\. Undo this, or accept it with gauntlet gate --update-baseline\.$/,
     ],
     ['more steps', auditOf(WEAK, { attacks: { ...TERMS.attacks, [PGD]: { steps: 41 } } }), /steps is 41/],
     [

@@ -74,7 +74,9 @@ export function judge({ audits, criteria, baseline, baselineName }: Evidence): V
     baseline?.audits.find((other) => sameName(one, other));
   const doubtsOf = (audit: AuditFacts): string[] => [
     ...gapsOf(audit),
-    ...(baseline === null ? [] : changesOf(audit, earlier(audit), baselineName)),
+    ...(baseline === null ? [] : changesOf(audit, earlier(audit), baselineName)).map(
+      (change) => `${change} Undo this, or accept it with gauntlet gate --update-baseline.`,
+    ),
   ];
   const doubts = new Map(audits.map((audit) => [audit, doubtsOf(audit)] as const));
 
@@ -83,8 +85,9 @@ export function judge({ audits, criteria, baseline, baselineName }: Evidence): V
     if (audit === undefined) return { criterion, value: null, words: 'nothing was run' };
     const past = earlier(audit);
     if (criterion.measure !== 'drop') return measure(criterion, audit);
-    if (past === undefined || doubts.get(audit)!.length > 0) {
-      return { criterion, value: null, words: 'there is nothing to compare with' };
+    if (past === undefined) return { criterion, value: null, words: 'there is nothing to compare with' };
+    if (doubts.get(audit)!.length > 0) {
+      return { criterion, value: null, words: 'it cannot be compared with the baseline' };
     }
     return compare(criterion, audit, past);
   });

@@ -57,3 +57,14 @@ it('keeps its table whole in Markdown', () => {
   expect(rows).toHaveLength(2);
   for (const row of rows) expect(row.match(/(?<!\\)\|/g)).toHaveLength(4);
 });
+
+it.each([
+  [['one'], ['Inconclusive: one']],
+  [
+    ['one', 'two'],
+    ['doubt: one', 'doubt: two', 'Inconclusive: one'],
+  ],
+])('says of the doubts %j no more than there are', (doubts, lines) => {
+  const text = writeText({ status: 'inconclusive', findings: [], doubts });
+  expect(text.trim().split('\n')).toEqual(lines);
+});

@@ -1,4 +1,4 @@
-import { counted, short } from '@gauntlet/core';
+import { counted, radius } from '@gauntlet/core';
 import type { Log, Result } from 'sarif';
 import xmlbuilder from 'xmlbuilder';
 import { type Criterion, type Finding, titleOf, type Verdict } from './judge.js';
@@ -15,7 +15,7 @@ export function headline({ status, findings, doubts }: Verdict): string {
 
 /** What a criterion is called. */
 export const nameOf = (criterion: Criterion): string =>
-  `${titleOf(criterion)} at ${short(criterion.epsilon, 6)}: ${LABELS[criterion.measure]}`;
+  `${titleOf(criterion)} at ${radius(criterion.epsilon)}: ${LABELS[criterion.measure]}`;
 
 const LABELS: Readonly<Record<Criterion['measure'], string>> = {
   'robust-accuracy': 'robust accuracy',
@@ -24,6 +24,9 @@ const LABELS: Readonly<Record<Criterion['measure'], string>> = {
   drop: 'drop against the baseline',
 };
 
+/** A list of one says nothing that the headline does not. */
+const several = (doubts: readonly string[]) => (doubts.length > 1 ? doubts : []);
+
 /** The verdict as lines of text. */
 export const writeText = (verdict: Verdict): string =>
   [
@@ -31,7 +34,7 @@ export const writeText = (verdict: Verdict): string =>
       ({ criterion, status, words }) => `${status.padEnd(12)}  ${nameOf(criterion)}: ${words}`,
     ),
     '',
-    ...verdict.doubts.map((doubt) => `doubt: ${doubt}`),
+    ...several(verdict.doubts).map((doubt) => `doubt: ${doubt}`),
     headline(verdict),
     '',
   ].join('\n');
@@ -49,8 +52,8 @@ export const writeMarkdown = (verdict: Verdict): string =>
       const cells = [nameOf(criterion), status === 'passed' ? status : `**${status}**`, words];
       return `| ${cells.map((cell, i) => (i === 1 ? cell : inMarkdown(cell))).join(' | ')} |`;
     }),
-    ...(verdict.doubts.length > 0 ? ['', 'The evidence does not stand:', ''] : []),
-    ...verdict.doubts.map((doubt) => `- ${inMarkdown(doubt)}`),
+    ...(verdict.doubts.length > 1 ? ['', 'The evidence does not stand:', ''] : []),
+    ...several(verdict.doubts).map((doubt) => `- ${inMarkdown(doubt)}`),
     '',
   ].join('\n');
 

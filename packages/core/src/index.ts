@@ -161,4 +161,4 @@ export {
   STATIC,
   UNDEFENDED,
 } from './way.js';
-export { count, counted, duration, percent, range, short, shortName } from './words.js';
+export { count, counted, duration, percent, radius, range, short, shortName } from './words.js';

@@ -53,7 +53,7 @@ describe('a threat model', () => {
       }),
     ).toBe(
       'The attacker knows the model and its gradients, wants the class after the true one, and may change each input by at most ' +
-        '0.00784314, 0.3 in the linf norm, within [0, 1].',
+        '2/255, 0.3 in the linf norm, within [0, 1].',
     );
   });
 });

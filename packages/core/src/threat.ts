@@ -1,6 +1,6 @@
 import type { BallNorm } from '@gauntlet/tensor';
 import type { Access } from './model.js';
-import { count, short } from './words.js';
+import { count, radius } from './words.js';
 
 /** How the target class of a targeted attack is chosen: one class for all, or per sample. */
 export type Target = number | 'next' | 'random' | 'least-likely';
@@ -53,11 +53,11 @@ export function describeThreat({
       ? 'wants any wrong class'
       : `wants ${typeof goal.target === 'number' ? `class ${goal.target}` : TARGETS[goal.target]}`;
   const lead = confidence > 0 ? ` by at least ${confidence} in score` : '';
-  const radius = epsilons.map((epsilon) => short(epsilon, 6)).join(', ');
+  const radii = epsilons.map(radius).join(', ');
   const change =
     norm === 'l0'
-      ? `change at most ${radius} of the numbers of each input`
-      : `change each input by at most ${radius} in the ${norm} norm`;
+      ? `change at most ${radii} of the numbers of each input`
+      : `change each input by at most ${radii} in the ${norm} norm`;
   const limit = queries === null ? '' : `, with at most ${count(queries)} queries each`;
   const has = surrogates.length === 0 ? '' : `, has ${surrogates.join(', ')} to craft on`;
   return (

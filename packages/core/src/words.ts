@@ -9,6 +9,13 @@ export const range = ([lo, hi]: readonly number[], to = 'to'): string =>
 /** A number in so many digits, without needless zeros. */
 export const short = (value: number, digits = 4): string => String(Number(value.toPrecision(digits)));
 
+/** A radius in six digits; in 255ths where these are exact and the digits are not, as of 8/255. */
+export const radius = (epsilon: number): string => {
+  const parts = Math.round(255 * epsilon);
+  const digits = short(epsilon, 6);
+  return Number(digits) !== epsilon && parts / 255 === epsilon ? `${parts}/255` : digits;
+};
+
 /** A count with separators of thousands. */
 export const count = (value: number): string => value.toLocaleString('en');
 

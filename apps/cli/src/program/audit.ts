@@ -23,7 +23,10 @@ export function addAudit(program: Command, version: string, terminal: Terminal):
     .option('--data <path>', 'labelled samples: an .npz file with x and y, or a folder of images')
     .option('--epsilon <list>', 'radii of the ball, in the units of x: 2/255,8/255')
     .addOption(shared('norm'))
-    .option('--attack <list>', 'attacks by short name or package (default: all installed that fit)')
+    .option(
+      '--attack <list>',
+      'attacks by short name or package (default: those installed that fit, but for slow and universal ones)',
+    )
     .option('--metric <list>', 'more metrics over the rows, by short name or package: security-curve')
     .option('--certifier <list>', 'what proves a share of the accuracy, by short name or package: ibp')
     .addOption(shared('set'))
