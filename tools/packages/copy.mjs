@@ -12,8 +12,11 @@ export function copyOfCheckout() {
   // With their times, by which tsc knows what is built already.
   for (const path of [...files, ...built].filter((path) => path !== '' && existsSync(join(ROOT, path))))
     cpSync(join(ROOT, path), join(folder, path), { recursive: true, preserveTimestamps: true });
-  // Hard links cost nothing; npm never writes to a file in place.
+  // Hard links cost nothing. npm replaces files, but for its list of what is installed, which it writes in place.
   run('cp', ['-al', join(ROOT, 'node_modules'), folder]);
+  const list = 'node_modules/.package-lock.json';
+  rmSync(join(folder, list));
+  cpSync(join(ROOT, list), join(folder, list), { preserveTimestamps: true });
   return {
     folder,
     type: (command, ...args) => typed(folder, command, args),

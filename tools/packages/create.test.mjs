@@ -7,7 +7,7 @@ import { KINDS, RUNNERS } from '../../apps/create-gauntlet-plugin/dist/index.js'
 import npz, { writeNpz } from '../../plugins/dataset-npz/dist/index.js';
 import { ROOT } from './pack.mjs';
 import { startRegistry } from './registry.mjs';
-import { environment, typed } from './stranger.mjs';
+import { environment, JEST, typed } from './stranger.mjs';
 
 const kinds = Object.keys(KINDS);
 const runners = Object.keys(RUNNERS);
@@ -16,7 +16,6 @@ const DIGITS = join(ROOT, 'examples/digits');
 const [MODEL, DATA] = [join(DIGITS, 'digits.onnx'), join(DIGITS, 'digits.npz')];
 const opened = await npz.open(DATA, { bounds: [0, 1], options: { x: 'x', y: 'y' } });
 const digits = await opened.batch(0, opened.samples);
-const JEST = [...'--experimental-vm-modules --no-warnings'.split(' '), 'node_modules/jest/bin/jest.js'];
 
 let registry;
 let folder;

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { KINDS } from '../../apps/create-gauntlet-plugin/dist/index.js';
 import { copyOfCheckout } from './copy.mjs';
 import { readJson } from './pack.mjs';
+import { JEST } from './stranger.mjs';
 
 const kinds = Object.keys(KINDS);
 const [last] = kinds.slice(-1);
@@ -40,9 +41,8 @@ describe('plugins of every kind, begun by nx in a copy of this repository', () =
   });
 
   it('pass their tests, and those of the pages', () => {
-    const jest = [...'--experimental-vm-modules --no-warnings'.split(' '), 'node_modules/jest/bin/jest.js'];
     const pages = ['tools/docs/src/docs', 'tools/docs/src/commands', 'apps/cli/src/catalogue'];
-    copy.type(process.execPath, ...jest, ...folders, ...pages);
+    copy.type(process.execPath, ...JEST, ...folders, ...pages);
   });
 
   it('are named by their changesets', () => {

@@ -7,7 +7,7 @@ import { satisfies } from 'semver';
 import { copyOfCheckout } from './copy.mjs';
 import { published, readJson, ROOT } from './pack.mjs';
 import { startRegistry } from './registry.mjs';
-import { environment, typed } from './stranger.mjs';
+import { environment, JEST, typed } from './stranger.mjs';
 
 const AT = 'https://example.invalid/owner/gauntlet';
 const directories = published().map((folder) => relative(ROOT, folder));
@@ -60,8 +60,7 @@ describe('a release, by the commands of its workflow, in a copy of this checkout
 
   it('leaves a checkout that is formatted, and begins plugins with these versions', () => {
     copy.type('npx', 'prettier', '--check', '{packages,plugins,apps}/*/{CHANGELOG.md,package.json}');
-    const jest = [...'--experimental-vm-modules --no-warnings'.split(' '), 'node_modules/jest/bin/jest.js'];
-    copy.type(process.execPath, ...jest, 'apps/create-gauntlet-plugin');
+    copy.type(process.execPath, ...JEST, 'apps/create-gauntlet-plugin');
   });
 
   it('publishes packages that say where they come from, and can be installed', () => {

@@ -11,6 +11,9 @@ const adapter = readJson(join(ROOT, 'packages/adapter-tfjs/package.json'));
 const ONNX = `onnxruntime-node@${devDependencies['onnxruntime-node']}`;
 const TFJS = `@tensorflow/tfjs@${adapter.devDependencies['@tensorflow/tfjs']}`;
 
+/** Arguments of Node that run jest on ES modules, from a folder that has it. */
+export const JEST = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
+
 /** What a user may install, by what the table of sizes calls it. */
 export const INSTALLS = {
   cli: ['@gauntlet/cli'],
