@@ -35,7 +35,7 @@ export async function batchSizeOf(
   const { plan, model, dataset, steps } = assembled;
   const recorded =
     request.out === null || request.overwrite ? undefined : await recordedPlan(resolve(cwd, request.out));
-  if (Number.isSafeInteger(recorded?.batchSize)) return recorded!.batchSize!;
+  if (recorded?.batchSize !== undefined) return recorded.batchSize;
   const { x } = await dataset.batch(0, probeSize({ callSize }, plan.data.samples));
   // What is crafted on other models is tried on this one only.
   const access = highest(steps.map(({ attack, on }) => (on === undefined ? attack.access : 'labels')));

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Certified, Row, Shard } from '@gauntlet/core';
 import { tensor } from '@gauntlet/tensor';
-import { openRunFolder } from './run-folder.js';
+import { openRunFolder, recordedPlan } from './run-folder.js';
 
 const { default: npz } = await import('@gauntlet/dataset-npz');
 
@@ -231,4 +231,14 @@ it('refuses a file in its place', async () => {
   await expect(
     openRunFolder(path, { name: path, plan: '', shape: [1], overwrite: true }),
   ).rejects.toMatchObject({ code: 'input', message: expect.stringContaining('Unexpected file at') });
+});
+
+it.each([
+  ['a size', '{"seed":1,"batchSize":8}', { seed: 1, batchSize: 8 }],
+  ['none', '{"seed":1,"batchSize":0}', { seed: 1 }],
+  ['a word', '{"batchSize":"8"}', {}],
+  ['no plan', '8', undefined],
+])('reads what a plan records: %s', async (_, plan, expected) => {
+  writeFileSync(join(folder, 'plan.json'), plan);
+  expect(await recordedPlan(folder)).toEqual(expected);
 });

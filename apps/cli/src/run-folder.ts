@@ -169,10 +169,12 @@ async function namesIn(folder: string, name: string): Promise<readonly string[]>
   }
 }
 
-/** The plan that a folder's run was made with, as far as it can be read. */
+/** The plan that a folder's run was made with, as far as it can be read; without its batch size where that is no number of samples. */
 export async function recordedPlan(folder: string): Promise<Partial<Plan> | undefined> {
   const found = parsed(await readFile(join(folder, PLAN), 'utf8').catch(() => ''));
-  return typeof found === 'object' && found !== null ? found : undefined;
+  if (typeof found !== 'object' || found === null) return undefined;
+  const { batchSize, ...plan }: Partial<Plan> = found;
+  return Number.isSafeInteger(batchSize) && batchSize! >= 1 ? { ...plan, batchSize: batchSize! } : plan;
 }
 
 async function mustBeSame(folder: string, { name, plan }: RunSettings): Promise<void> {

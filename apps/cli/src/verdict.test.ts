@@ -136,10 +136,12 @@ it('adds the metrics that were named, each on one line', () => {
       epsilon: null,
       value: { area: 1 / 3, curve: [{ at: 0 }, { at: null }] },
     },
+    { metric: 'metric/none', attack: null, epsilon: 0, value: null },
     { metric: 'metric/long', attack: null, epsilon: null, value: 'x'.repeat(200) },
   ];
   const lines = renderVerdict({ ...audit, metrics }, [], plain).split('\n');
   expect(lines).toContain('security-curve  cw  area 0.3333, curve ((at 0), (at none))');
+  expect(lines).toContain('none  0  none');
   const long = lines.find((line) => line.startsWith('long'));
   expect(long).toHaveLength(WIDTH);
   expect(long).toMatch(/x\.\.\. \(audit\.json\)$/);

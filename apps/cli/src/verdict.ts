@@ -165,7 +165,9 @@ function notRunLines({ notRun = [], defences = [] }: AuditJson): string[] {
 function measuredLines({ metrics = [] }: AuditJson): string[] {
   if (metrics.length === 0) return [];
   const lines = metrics.map(({ metric, certifier, attack, epsilon, value }) => {
-    const of = [certifier, attack && shortName(attack), epsilon && short(epsilon)].filter(Boolean);
+    const of = [certifier, attack && shortName(attack), epsilon === null ? null : short(epsilon)].filter(
+      Boolean,
+    );
     const text = [shortName(metric), ...of, spelt(value)].join('  ');
     return text.length > WIDTH ? `${text.slice(0, WIDTH - WHOLE.length)}${WHOLE}` : text;
   });

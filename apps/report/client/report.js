@@ -178,7 +178,7 @@ const cellElement = (column, row, { head, names }) =>
 /** @param {Column} column @param {number} row @param {readonly string[]} names */
 const textOf = ({ words, ids, cells }, row, names) => {
   const cell = cells[row] ?? '-';
-  if (ids) return names[Number(cell)] ?? String(cell);
+  if (ids) return Number(cell) === -1 ? 'none' : (names[Number(cell)] ?? String(cell));
   return words === undefined ? String(cell) : (words[Number(cell)] ?? '-');
 };
 

@@ -30,7 +30,8 @@ export async function withWeightsOutside<T>(
   try {
     return await work(writeModel(await putOutside(model, join(folder, FILE))), folder);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // Where a mapped file cannot be taken away, the system's own clearing of temporary files has to.
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

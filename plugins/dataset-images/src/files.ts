@@ -102,7 +102,8 @@ async function fromList(folder: string): Promise<readonly Named[]> {
     if (!path.startsWith(root + sep)) throw wrong(`file '${file}'`, 'an image inside the folder');
     images.push({ id: file.replaceAll('\\', '/'), path, name: label });
   }
-  const twice = images.find(({ id }, i) => images.findIndex((other) => other.id === id) !== i);
+  const seen = new Set<string>();
+  const twice = images.find(({ id }) => seen.size === seen.add(id).size);
   if (images.length > 0 && twice === undefined) return images;
   throw unexpected({
     found: twice === undefined ? 'no rows' : `file '${twice.id}' twice`,
