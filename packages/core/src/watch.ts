@@ -134,13 +134,15 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
       if (finds === 'within-budget' && found.reached[sample]) return false;
       return ball.contains(pointAt(call, place), sample) && far(place) < found.distance[sample]!;
     };
-    const open = Array.from(of.keys()).filter(better);
-    const { labels, scores } = await answersAt(call, of, open, known);
+    const all = Array.from(of.keys());
+    // Where a point lies is asked after whether it hits, which is cheaper; votes are dearer still.
+    const tried = isVoted(known) ? all.filter(better) : all;
+    const { labels, scores } = await answersAt(call, of, tried, known);
     const hit =
       scores === undefined || model.votes === true
         ? reachedByLabels(goal, labels, of)
         : reachedByScores(goal, scores, of);
-    const places = open.filter((place) => hit[place]);
+    const places = tried.filter((place) => hit[place] && better(place));
     for (const place of await stands(call, of, places)) {
       // Another point of the same sample may have come before, in this very call.
       if (!better(place)) continue;
@@ -166,9 +168,12 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
     return answers;
   };
 
+  /** Whether the scores of a call do not tell the answers. */
+  const isVoted = ({ scores }: Known) => model.votes === true && scores !== undefined;
+
   /** The answers that decide at some places of a call: of a model that votes its labels, which the scores do not tell. */
   const answersAt = async (call: P, of: readonly number[], places: readonly number[], known: Known) => {
-    if (model.votes !== true || known.scores === undefined || places.length === 0) return known;
+    if (!isVoted(known) || places.length === 0) return known;
     const own = { of: places.map((place) => of[place]!) };
     const voted = await (model as Model<'labels', P>).labels(pick(call, places), own);
     const labels = known.labels.slice();

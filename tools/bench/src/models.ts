@@ -40,7 +40,11 @@ export async function timeModel(path: string): Promise<ModelTimes> {
   const prepared = await prepare(path, { bounds: [0, 1] });
   const { build } = await interleaved({ build: () => buildGradient(prepared, term) }, QUICK.turns);
   const { InferenceSession, Tensor: Native } = await loadRuntime();
-  const session = await InferenceSession.create(await readFile(path), { logSeverityLevel: 4 });
+  const session = await InferenceSession.create(await readFile(path), {
+    logSeverityLevel: 4,
+    // Threads that still spin for one work would take the processor from the next.
+    extra: { session: { force_spinning_stop: '1' } },
+  });
   const [input = ''] = session.inputNames;
   const worksOf = async (batch: number) => {
     const x = samples(opened, batch);
