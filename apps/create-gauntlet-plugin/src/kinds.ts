@@ -47,7 +47,7 @@ export const KINDS: Readonly<Record<KindName, Kind>> = {
     what: 'fits one perturbation for all inputs',
     harness: 'testUniversal',
     use: (name) => audit(`--attack ${name}`),
-    needs: ['kit', 'tensor', 'zod'],
+    needs: ['kit', 'zod'],
   },
   preprocessor: {
     family: 'defence',

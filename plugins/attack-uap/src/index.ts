@@ -1,10 +1,6 @@
 import { defineUniversal } from '@gauntlet/core';
-import { atMost, logOdds } from '@gauntlet/kit';
-import { type Box, like, take, type Tensor } from '@gauntlet/tensor';
+import { atMost, logOdds, shifted, sumOfRows } from '@gauntlet/kit';
 import { z } from 'zod';
-
-// A lookup of a global costs more than the arithmetic where code runs in a realm of its own, as under jest.
-const { max, min } = Math;
 
 /**
  * A universal adversarial perturbation (Moosavi-Dezfooli et al. 2017) by stochastic gradients (Shafahi et al. 2020, algorithm 2): over batches of
@@ -31,26 +27,14 @@ export default defineUniversal({
     let noise = ball.centre;
     for (let epoch = 0; epoch < options.epochs; epoch++) {
       for await (const { x, goal } of data.pass(options.batchSize)) {
-        const { gradient } = await model.gradient(moved(x, noise, box), atMost(logOdds(goal), options.beta));
-        noise = ball.step(noise, sum(gradient), options.stepSize);
+        const { gradient } = await model.gradient(
+          shifted(x, noise, box),
+          atMost(logOdds(goal), options.beta),
+        );
+        noise = ball.step(noise, sumOfRows(gradient), options.stepSize);
       }
     }
     return { noise };
   },
-  apply: ({ artifact, x }) => moved(x, artifact['noise']!),
+  apply: ({ artifact, x }) => shifted(x, artifact['noise']!),
 });
-
-/** Every row of `x` with the one row of `noise` added to it, within the box. */
-function moved(x: Tensor, noise: Tensor, [lo, hi]: Box = [-Infinity, Infinity]): Tensor {
-  const { data } = noise;
-  const shift = (value: number, i: number) => min(hi, max(lo, value + data[i % data.length]!));
-  return like(x, x.data.map(shift));
-}
-
-/** One row: the sum of all. */
-function sum(t: Tensor): Tensor {
-  const total = take(t, [0]);
-  const { length } = total.data;
-  for (let i = length; i < t.data.length; i++) total.data[i % length]! += t.data[i]!;
-  return total;
-}

@@ -1,6 +1,5 @@
 import { defineUniversal } from '@gauntlet/core';
-import { logOdds } from '@gauntlet/kit';
-import { type Box, like, take, type Tensor } from '@gauntlet/tensor';
+import { logOdds, shifted, sumOfRows } from '@gauntlet/kit';
 import { z } from 'zod';
 
 /**
@@ -21,25 +20,11 @@ export default defineUniversal({
     let noise = ball.centre; // [1, ...]
     for (let epoch = 0; epoch < options.epochs; epoch++) {
       for await (const { x, goal } of data.pass(50)) {
-        const { gradient } = await model.gradient(moved(x, noise, box), logOdds(goal));
-        noise = ball.step(noise, sum(gradient), options.stepSize);
+        const { gradient } = await model.gradient(shifted(x, noise, box), logOdds(goal));
+        noise = ball.step(noise, sumOfRows(gradient), options.stepSize);
       }
     }
     return { noise };
   },
-  apply: ({ artifact, x }) => moved(x, artifact['noise']!),
+  apply: ({ artifact, x }) => shifted(x, artifact['noise']!),
 });
-
-/** Every row of `x` with the one row of `noise` added to it, within the box. */
-function moved(x: Tensor, { data }: Tensor, [lo, hi]: Box = [-Infinity, Infinity]): Tensor {
-  const shift = (value: number, i: number) => Math.min(hi, Math.max(lo, value + data[i % data.length]!));
-  return like(x, x.data.map(shift));
-}
-
-/** One row: the sum of all. */
-function sum(t: Tensor): Tensor {
-  const total = take(t, [0]);
-  const { length } = total.data;
-  for (let i = length; i < t.data.length; i++) total.data[i % length]! += t.data[i]!;
-  return total;
-}
