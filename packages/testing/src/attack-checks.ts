@@ -1,7 +1,7 @@
 import { evade, type EvasionJob, parseOptions } from '@gauntlet/core';
 import { ball, rows, stream, take } from '@gauntlet/tensor';
 import { type AttackSubject, count, same, sameFor, task, typicalEpsilon } from './attack-subject.js';
-import { ensureFacts, ensureOptions } from './facts.js';
+import { attackFacts } from './facts.js';
 import { type Check, ensure } from './runner.js';
 import { curvedToy, linearToy } from './toys.js';
 
@@ -10,13 +10,7 @@ const APART = 29;
 
 /** What every evasion attack must do, on toy models. */
 export const commonChecks: Readonly<Record<string, Check<AttackSubject>>> = {
-  async 'says who it is'({ attack }) {
-    ensureFacts(attack, 'attack');
-  },
-
-  async 'describes its options and has a default for each'({ attack }) {
-    await ensureOptions(attack);
-  },
+  ...attackFacts,
 
   async 'asks no more than its cost says'(subject) {
     const options = await parseOptions(subject.attack.options, subject.options, subject.attack.id);

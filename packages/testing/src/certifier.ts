@@ -1,5 +1,5 @@
 import { type Certifier, parseOptions } from '@gauntlet/core';
-import { factChecks } from './defence-facts.js';
+import { defenceFacts } from './facts.js';
 import { proofChecks, type ProofSubject } from './proof.js';
 import { type Check, register, type Registration } from './runner.js';
 
@@ -10,7 +10,7 @@ export interface CertifierSubject extends ProofSubject {
 
 /** What every certifier must do. Each check throws a sentence when it fails. */
 export const certifierChecks: Readonly<Record<string, Check<CertifierSubject>>> = {
-  ...factChecks,
+  ...defenceFacts,
   ...proofChecks,
 };
 

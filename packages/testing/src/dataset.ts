@@ -6,7 +6,7 @@ import {
   parseOptions,
 } from '@gauntlet/core';
 import { row, rows } from '@gauntlet/tensor';
-import { ensureFacts, ensureOptions } from './facts.js';
+import { datasetFacts } from './facts.js';
 import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 
@@ -40,11 +40,7 @@ const all = (dataset: Dataset) => dataset.batch(0, dataset.samples);
 
 /** What every source of data sets must do. Each check throws a sentence when it fails. */
 export const datasetChecks: Readonly<Record<string, Check<DatasetSubject>>> = {
-  async 'says who it is'({ source }) {
-    ensureFacts(source, 'dataset');
-  },
-
-  'describes its options and has a default for each': ({ source }) => ensureOptions(source),
+  ...datasetFacts,
 
   async 'knows its own paths, and leaves others'({ source, files: { path, other } }) {
     ensure(

@@ -8,7 +8,7 @@ import {
 } from '@gauntlet/core';
 import { logOdds } from '@gauntlet/kit';
 import { like, rows, take, type Tensor } from '@gauntlet/tensor';
-import { factChecks } from './defence-facts.js';
+import { defenceFacts } from './facts.js';
 import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 import { imageToy, type Toy } from './toys.js';
@@ -35,7 +35,7 @@ async function attacked({ model, x, y }: Toy): Promise<Tensor> {
 
 /** What every detector must do. Each check throws a sentence when it fails. */
 export const detectorChecks: Readonly<Record<string, Check<DetectorSubject>>> = {
-  ...factChecks,
+  ...defenceFacts,
 
   async 'gives a number for each point'(subject) {
     const { model, x } = imageToy();

@@ -29,3 +29,31 @@ export async function ensureOptions({
     );
   }
 }
+
+interface Described extends PluginFacts {
+  readonly cites?: readonly string[];
+  readonly options: Schema;
+}
+
+/** What every plugin must say about itself: the one that `of` takes from a subject, whose id is of one of these families. */
+const factChecks = <Subject>(of: (subject: Subject) => Described, ...families: readonly string[]) => ({
+  async 'says who it is'(subject: Subject) {
+    ensureFacts(of(subject), ...families);
+  },
+
+  async 'describes its options and has a default for each'(subject: Subject) {
+    await ensureOptions(of(subject));
+  },
+});
+
+/** What every attack must say about itself. */
+export const attackFacts = factChecks(({ attack }: { readonly attack: Described }) => attack, 'attack');
+
+/** What every defence must say about itself. */
+export const defenceFacts = factChecks(
+  ({ defence }: { readonly defence: Described }) => defence,
+  ...['defence', 'detector', 'certifier'],
+);
+
+/** What every source of data sets must say about itself. */
+export const datasetFacts = factChecks(({ source }: { readonly source: Described }) => source, 'dataset');

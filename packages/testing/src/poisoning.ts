@@ -13,7 +13,7 @@ import {
 } from '@gauntlet/core';
 import { crossEntropy } from '@gauntlet/kit';
 import { stream, type Tensor } from '@gauntlet/tensor';
-import { ensureFacts, ensureOptions } from './facts.js';
+import { attackFacts } from './facts.js';
 import { type Check, ensure, globalRunner, type Runner } from './runner.js';
 import { trainableToy } from './trainable.js';
 
@@ -80,13 +80,7 @@ const contentOf = async (dataset: Dataset) => {
 
 /** What every poisoning attack must do, on a model and data whose right answers are known. Each check throws a sentence when it fails. */
 export const poisoningChecks: Readonly<Record<string, Check<PoisoningSubject>>> = {
-  async 'says who it is'({ attack }) {
-    ensureFacts(attack, 'attack');
-  },
-
-  async 'describes its options and has a default for each'({ attack }) {
-    await ensureOptions(attack);
-  },
+  ...attackFacts,
 
   async 'gives as many samples back, in the box, each with a class'(subject) {
     await poisonedToy(task(subject));

@@ -1,6 +1,6 @@
 import { isGauntletError, parseOptions, type Preprocessor, type PreprocessorJob } from '@gauntlet/core';
 import { like, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
-import { factChecks } from './defence-facts.js';
+import { defenceFacts } from './facts.js';
 import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
 
@@ -40,7 +40,7 @@ const job = (
 
 /** What every preprocessor must do. Each check throws a sentence when it fails. */
 export const preprocessorChecks: Readonly<Record<string, Check<PreprocessorSubject>>> = {
-  ...factChecks,
+  ...defenceFacts,
 
   async 'gives points of the box, in the same shape'(subject) {
     for (const bounds of BOXES) {

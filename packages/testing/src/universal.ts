@@ -10,7 +10,7 @@ import {
 } from '@gauntlet/core';
 import { ball, type BallNorm, like, row, rows, stream, take, type Tensor } from '@gauntlet/tensor';
 import { typicalEpsilon } from './attack-subject.js';
-import { ensureFacts, ensureOptions } from './facts.js';
+import { attackFacts } from './facts.js';
 import { motifToy } from './motif-toy.js';
 import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
@@ -104,13 +104,7 @@ const applied = (
 
 /** What every universal attack must do, on toy models. */
 export const universalChecks: Readonly<Record<string, Check<UniversalSubject>>> = {
-  async 'says who it is'({ attack }) {
-    ensureFacts(attack, 'attack');
-  },
-
-  async 'describes its options and has a default for each'({ attack }) {
-    await ensureOptions(attack);
-  },
+  ...attackFacts,
 
   async 'asks no more than its cost says'(subject) {
     const cost = subject.attack.cost?.(subject.options as never);

@@ -13,7 +13,7 @@ import {
 } from '@gauntlet/core';
 import { evaluateLoss, logOdds, weighted } from '@gauntlet/kit';
 import { argmax, like, row, rows, stream, take, type Tensor, tensor } from '@gauntlet/tensor';
-import { factChecks } from './defence-facts.js';
+import { defenceFacts } from './facts.js';
 import { proofChecks } from './proof.js';
 import { type Check, ensure, register, type Registration } from './runner.js';
 import { same } from './same.js';
@@ -71,7 +71,7 @@ const LOSSES: Readonly<Record<string, Loss>> = {
 
 /** What every wrapper must do. Each check throws a sentence when it fails. */
 export const wrapperChecks: Readonly<Record<string, Check<WrapperSubject>>> = {
-  ...factChecks,
+  ...defenceFacts,
   ...proofChecks,
 
   async 'takes and gives what its models do, and offers no more access'(subject) {
