@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { counted, type Extent, type Plan } from '@gauntlet/core';
+import { each } from './each.js';
 import { fitAll, withExtent } from './estimate.js';
 import { untilAborted } from './interrupt.js';
 import { paceOf } from './pace.js';
 import type { Prepared } from './prepare.js';
 import { recordedPlan } from './run-folder.js';
 import type { Terminal } from './terminal.js';
+import { isCount } from './values.js';
 import { wrap } from './layout.js';
 
 /** An audit that shares a budget of time with others. */
@@ -52,31 +54,26 @@ async function recordedExtent(
 
 /** Whether a file that anyone may have written holds one. */
 const isExtent = (value: Partial<Extent> | undefined): value is Extent =>
-  [value?.samples, value?.restarts].every((n) => Number.isSafeInteger(n) && n! >= 1);
+  [value?.samples, value?.restarts].every(isCount);
 
 async function triedExtent(
   audits: readonly Budgeted[],
   seconds: number,
   terminal: Terminal,
 ): Promise<Extent> {
-  const timed = [];
-  for (const { prepared } of audits) {
-    timed.push({ assembled: prepared.assembled, paces: await pacesOf(prepared, terminal) });
-  }
+  const timed = await each(audits, async ({ prepared }) => ({
+    assembled: prepared.assembled,
+    paces: await pacesOf(prepared, terminal),
+  }));
   return fitAll(timed, seconds);
 }
 
 /** The pace of each attack of a prepared audit. */
-export async function pacesOf(
+export const pacesOf = (
   { assembled }: Pick<Prepared, 'assembled'>,
   { now, signal }: Terminal,
-): Promise<readonly number[]> {
-  const paces: number[] = [];
-  for (const step of assembled.steps) {
-    paces.push(await untilAborted(signal, paceOf(assembled, step, now)));
-  }
-  return paces;
-}
+): Promise<readonly number[]> =>
+  each(assembled.steps, (step) => untilAborted(signal, paceOf(assembled, step, now)));
 
 const extentOf = ({ data, restarts }: Plan): Extent => ({ samples: data.samples, restarts });
 

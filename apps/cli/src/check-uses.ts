@@ -1,6 +1,7 @@
 import { accessOf, allows, type Attack, type Certifier } from '@gauntlet/core';
 import type { z } from 'zod';
-import { accessUnder, fieldsOf, type Pair, takesPart, type ThreatModel, use as useSchema } from './config.js';
+import { fieldsOf, type ThreatModel, use as useSchema } from './config.js';
+import { accessUnder, type Pair, takesPart } from './config-pairs.js';
 import { badOptions, type Named } from './config-plugins.js';
 import { type Path, pathOf, problem, unknownName } from './config-problems.js';
 

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Plugin } from '@gauntlet/core';
 import type { Criterion } from '@gauntlet/gate';
-import { accessUnder, type CheckedConfig, type Pair, takesPart } from './config.js';
+import type { CheckedConfig } from './config.js';
+import { accessUnder, type Pair, takesPart } from './config-pairs.js';
 import type { Plugins } from './plugins.js';
 import { type AuditRequest, FALSE_REJECTIONS, type Setting } from './request.js';
 import { parseBytes } from './values.js';

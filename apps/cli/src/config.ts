@@ -1,4 +1,3 @@
-import type { Access } from '@gauntlet/core';
 import { z } from 'zod';
 import { FALSE_REJECTIONS } from './request.js';
 import { parseNumber } from './values.js';
@@ -230,22 +229,6 @@ export const defineConfig = (config: Config): Config => config;
 
 /** A threat model of a configuration, with its defaults. */
 export type ThreatModel = z.output<typeof threatModel>;
-
-/** A model under a threat model, by their names. */
-export interface Pair {
-  readonly model: string;
-  readonly threatModel: string;
-}
-
-/** Whether an attack or certifier takes part in the audit of a pair. */
-export const takesPart = (
-  { models, threatModels }: Pick<z.output<typeof use>, 'models' | 'threatModels'>,
-  { model, threatModel }: Pair,
-): boolean => (models?.includes(model) ?? true) && (threatModels?.includes(threatModel) ?? true);
-
-/** The most that attacks may ask the model for: nothing, where other models are there to craft on, unless it is said. */
-export const accessUnder = ({ access, surrogates }: ThreatModel): Access =>
-  access ?? (surrogates === undefined ? 'gradients' : 'none');
 
 /** The fields of what may be an object; none where it is something else. */
 export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>

@@ -1,4 +1,5 @@
 import { type Attack, type Certifier, type Dataset, type DatasetSource, parseOptions } from '@gauntlet/core';
+import { each } from './each.js';
 import { mustExist } from './files.js';
 import { createModelFiles, type ModelFiles, type OpenFile, toldApart } from './model-files.js';
 import { modelFile } from './open-model.js';
@@ -79,13 +80,6 @@ export async function openAudit(
 
 const attacksOf = async ({ attacks }: AuditRequest, plugins: Plugins): Promise<readonly Attack[]> =>
   attacks === null ? plugins.attacks() : [...new Set(await each(attacks, plugins.attack))];
-
-/** One after another. */
-export async function each<T, R>(all: readonly T[], then: (one: T) => Promise<R>): Promise<readonly R[]> {
-  const results: R[] = [];
-  for (const one of all) results.push(await then(one));
-  return results;
-}
 
 /** Opens other clean samples, laid out as the model takes them. */
 async function openFitData(

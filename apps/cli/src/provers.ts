@@ -1,5 +1,6 @@
 import { ownProver, parseOptions, type Prover, proverOf } from '@gauntlet/core';
-import { each, type OpenAudit } from './open-audit.js';
+import { each } from './each.js';
+import type { OpenAudit } from './open-audit.js';
 
 /** The certifiers that were named, and the wrapper that proves things about its own answers in the norm of the audit. */
 export async function proversOf(

@@ -15,6 +15,7 @@ import { arraysOf, bytesOf } from './arrays.js';
 import { artifactsIn } from './artifacts.js';
 import { atomically } from './atomically.js';
 import { lock } from './lock.js';
+import { isCount } from './values.js';
 
 const PLAN = 'plan.json';
 const AUDIT = 'audit.json';
@@ -174,7 +175,7 @@ export async function recordedPlan(folder: string): Promise<Partial<Plan> | unde
   const found = parsed(await readFile(join(folder, PLAN), 'utf8').catch(() => ''));
   if (typeof found !== 'object' || found === null) return undefined;
   const { batchSize, ...plan }: Partial<Plan> = found;
-  return Number.isSafeInteger(batchSize) && batchSize! >= 1 ? { ...plan, batchSize: batchSize! } : plan;
+  return isCount(batchSize) ? { ...plan, batchSize } : plan;
 }
 
 async function mustBeSame(folder: string, { name, plan }: RunSettings): Promise<void> {

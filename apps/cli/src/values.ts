@@ -24,6 +24,9 @@ export function parseDivisors(text: string, flag: string): readonly number[] {
   throw wrong(text, flag, 'numbers above 0', 'Pass the standard deviation of each channel.');
 }
 
+/** Whether something is a whole number from 1 upwards. */
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 1;
+
 /** A whole number from `least` upwards. */
 export const atLeast =
   (least: number) =>
