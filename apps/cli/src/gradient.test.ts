@@ -63,6 +63,16 @@ describe('bad input is one sentence, exit code 2, and nothing is written', () =>
       /'labels' at --wrt, expected one of input, weights/,
     ],
     [
+      'inputs beside --wrt weights',
+      ['model.onnx', '-o', 'out.onnx', '--wrt', 'weights', '--input', 'a'],
+      /'a' at --input, expected no such option beside --wrt weights/,
+    ],
+    [
+      'an input that is not there',
+      ['model.onnx', '-o', 'out.onnx', '--input', 'input,other'],
+      /input "other" at model\.onnx, expected one of its inputs \("input"\)/,
+    ],
+    [
       'a shape that is none',
       ['model.onnx', '-o', 'out.onnx', '--shape', '1,x'],
       /'x' at --shape, expected a whole number/,

@@ -52,6 +52,10 @@ export function createProgram(
       "input: each sample's loss; weights: the mean loss, by every float initialiser",
       'input',
     )
+    .option(
+      '--input <list>',
+      'the inputs to differentiate by, where there are several (default: all of floats)',
+    )
     .option('--lowering <name>', 'plain runs well on any machine, blocked is faster on x64', 'plain')
     .option('--shape <list>', "one sample's shape, for a model that leaves it open: 3,224,224")
     .addOption(shared('mean'))

@@ -47,6 +47,8 @@ async function answer({ path, settings, folder, external }: Question): Promise<A
 
 async function rehearsed(path: string, settings: Question['settings'], read: Read): Promise<Prepared> {
   const prepared = await prepare(path, settings, read);
+  // What has more inputs is written to a file, and not run here.
+  if (prepared.inputs.length > 1) return prepared;
   if (prepared.input.dtype === 'string') {
     const model = await serveTexts(prepared);
     await model.scores(['0']);

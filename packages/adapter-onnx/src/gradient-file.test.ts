@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { GradientFile, GradientModel } from '@gauntlet/core';
 import { crossEntropy, LOSSES } from '@gauntlet/kit';
-import { Graph, opsetOf, readModel, sortNodes } from '@gauntlet/onnx';
+import { type Dim, Graph, opsetOf, readModel, sortNodes } from '@gauntlet/onnx';
 import { rows, type Tensor, tensor } from '@gauntlet/tensor';
 import { InferenceSession, Tensor as Native } from 'onnxruntime-node';
 import { gradientFile, type OnnxGradientSettings, openOnnx } from './index.js';
@@ -24,14 +24,19 @@ const make = (path: string, settings: Partial<OnnxGradientSettings> = {}) =>
     ...settings,
   });
 
+const singles = ({ data, shape }: Tensor) => new Native('float32', data, shape);
+const integers = (values: readonly number[], dims = [values.length]) =>
+  new Native('int64', BigInt64Array.from(values, BigInt), dims);
+
 /** Runs a gradient file that was written to a disk, as any program would. */
 async function run({ bytes, inputs }: GradientFile, x: Tensor, y: readonly number[]) {
-  const session = await InferenceSession.create(folder.file('gradient.onnx', bytes));
   const [input, labels] = inputs.map(({ name }) => name) as [string, string];
-  const outputs = await session.run({
-    [input]: new Native('float32', x.data, x.shape),
-    [labels]: new Native('int64', BigInt64Array.from(y, BigInt), [y.length]),
-  });
+  return runOn(bytes, { [input]: singles(x), [labels]: integers(y) });
+}
+
+async function runOn(bytes: Uint8Array, feeds: InferenceSession.FeedsType) {
+  const session = await InferenceSession.create(folder.file('gradient.onnx', bytes));
+  const outputs = await session.run(feeds);
   await session.release();
   return Object.fromEntries(
     Object.entries(outputs).map(([name, { data, dims }]) => [name, tensor(data as Float32Array, [...dims])]),
@@ -148,6 +153,131 @@ describe('by the input', () => {
     const path = folder.model(chain(['N', 2, 3, 3], (graph, x) => graph.node('Det', [x])));
     await expect(make(path)).rejects.toThrow(
       /^Unexpected op Det at .* of .*, expected one with a gradient rule/,
+    );
+  });
+});
+
+describe('of several inputs', () => {
+  const W = [1, 2, 4, 8, 16, 32];
+  /** scores = (a mask + b + c) W, where `b` is shared by all samples; `tokens` reach another output only. */
+  const several = (sizes: readonly Dim[] = ['batch', 2]) =>
+    folder.model((graph) => {
+      graph.input('mask', 'int64', sizes);
+      graph.input('a', 'float32', ['batch', 2]);
+      graph.input('b', 'float32', [2]);
+      graph.input('c', 'float16', ['rows', 2]);
+      graph.input('tokens', 'bool', [3]);
+      const masked = graph.node('Mul', ['a', graph.node('Cast', ['mask'], { to: 1 })]);
+      const sum = graph.node('Add', [graph.node('Add', [masked, 'b']), graph.node('Cast', ['c'], { to: 1 })]);
+      graph.nodes('MatMul', [sum, floats(graph, [2, 3], W)], 1, {}, { outputs: ['y'] });
+      graph.nodes('Not', ['tokens'], 1, {}, { outputs: ['z'] });
+      graph.output('y', 'float32', ['batch', 3]);
+      graph.output('z', 'bool', [3]);
+    });
+  const loss = LOSSES.margin(goal()).term;
+  const feeds = (dtype: 'float16' | 'float32') => ({
+    mask: integers([1, 3, 1, 1], [2, 2]),
+    a: new Native('float32', [1, 1, 1, 1], [2, 2]),
+    b: new Native('float32', [1, 1], [2]),
+    c:
+      dtype === 'float16'
+        ? new Native(dtype, new Uint16Array(4), [2, 2])
+        : singles(tensor(new Float32Array(4), [2, 2])),
+    tokens: new Native('bool', [true, false, true], [3]),
+    labels: integers([2, 0]),
+  });
+  // The best other score of the first sample is that of class 1, of the second that of class 2.
+  const [first, second] = [
+    [2 - 4, 16 - 32],
+    [4 - 1, 32 - 8],
+  ] as const;
+  const EXPECTED = {
+    a: [first[0], 3 * first[1], ...second],
+    b: [first[0] + second[0], first[1] + second[1]],
+    c: [...first, ...second],
+  };
+
+  it('gives a gradient by each that holds floats, the sum over the batch for one without it', async () => {
+    const made = await make(several(), { loss });
+    expectWellFormed(made);
+    expect(made.inputs).toEqual([
+      { name: 'mask', dtype: 'int64', dims: ['N', 2] },
+      { name: 'a', dtype: 'float32', dims: ['N', 2] },
+      { name: 'b', dtype: 'float32', dims: [2] },
+      { name: 'c', dtype: 'float32', dims: ['N', 2] },
+      { name: 'tokens', dtype: 'bool', dims: [3] },
+      { name: 'labels', dtype: 'int64', dims: ['N'] },
+    ]);
+    const found = await runOn(made.bytes, feeds('float32'));
+    expect(Object.keys(found)).toEqual(['scores', 'loss', 'gradient/a', 'gradient/b', 'gradient/c']);
+    for (const [name, values] of Object.entries(EXPECTED))
+      expect([...found[`gradient/${name}`]!.data]).toEqual(values);
+  });
+
+  it.each([
+    ['a', ['a'], ['gradient']],
+    ['b', ['b'], ['gradient']],
+    ['b and a', ['b', 'a'], ['gradient/a', 'gradient/b']],
+  ])('gives one by %s alone, and leaves the others as they are', async (_name, inputs, names) => {
+    const made = await make(several(), { loss, inputs });
+    expect(made.inputs[3]).toEqual({ name: 'c', dtype: 'float16', dims: ['N', 2] });
+    const found = await runOn(made.bytes, feeds('float16'));
+    expect(Object.keys(found)).toEqual(['scores', 'loss', ...names]);
+    names.forEach((name, i) =>
+      expect([...found[name]!.data]).toEqual(EXPECTED[[...inputs].sort()[i] as keyof typeof EXPECTED]),
+    );
+  });
+
+  it('is tried in a process of its own, as others are', async () => {
+    const made = await make(several(), { loss, trial: true });
+    expect(made.bytes).toEqual((await make(several(), { loss })).bytes);
+  });
+
+  it('takes all of them for gradients by the weights', async () => {
+    const made = await make(several(), { loss, wrt: 'weights' });
+    expect(made.inputs.map(({ name }) => name)).toEqual(['mask', 'a', 'b', 'c', 'tokens', 'labels']);
+    expect(made.outputs.slice(2).map(({ dims }) => dims)).toEqual([[2, 3]]);
+  });
+
+  it.each<[string, () => string, Partial<OnnxGradientSettings>, RegExp]>([
+    ['one that is not there', several, { inputs: ['d'] }, /input "d" at .*one of its inputs \("mask", "a"/],
+    [
+      'one of integers',
+      several,
+      { inputs: ['mask'] },
+      /input of type int64 at "mask" of .*expected a batch of float32/,
+    ],
+    ['a mean for several', several, { mean: [1] }, /a mean or deviation for "a", "b", "c" at .*--input/],
+    ['a mean for what is no batch', several, { mean: [1], inputs: ['b'] }, /a mean or deviation for "b" at/],
+    [
+      'an open size',
+      () => several(['batch', 'any']),
+      {},
+      /shape \[batch, any\] at "mask" of .*sizes that are known/,
+    ],
+    [
+      'none of floats',
+      () =>
+        folder.model((graph) => {
+          const both = graph.node('Add', [
+            graph.input('i', 'int64', ['N', 2]),
+            graph.input('j', 'int64', ['N', 2]),
+          ]);
+          graph.nodes('Cast', [both], 1, { to: 1 }, { outputs: ['y'] });
+          graph.output('y', 'float32', ['N', 2]);
+        }),
+      {},
+      /no input of floats among "i", "j" at/,
+    ],
+  ])('refuses %s', async (_name, path, settings, message) => {
+    const making = make(path(), settings);
+    await expect(making).rejects.toThrow(message);
+    await expect(making).rejects.toThrow(/^Unexpected [^\n]* at [^\n]*, expected [^\n]*\. [^\n]*\.$/);
+  });
+
+  it('is no model to audit', async () => {
+    await expect(openOnnx(several(), { bounds: [0, 1], trial: false })).rejects.toThrow(
+      /^Unexpected 5 inputs \("mask", "a", "b", "c", "tokens"\) at .*, expected a model with one input, the samples\. Export/,
     );
   });
 });

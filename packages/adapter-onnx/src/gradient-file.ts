@@ -29,8 +29,8 @@ export type OnnxGradientSettings = GradientFileSettings & Pick<OpenOnnxSettings,
  * @throws GauntletError for a file that cannot be used, or where an op on the way to the loss has no gradient.
  */
 export async function gradientFile(path: string, settings: OnnxGradientSettings): Promise<GradientFile> {
-  const { trial, ...asked } = settings;
-  const opening = { ...asked, keepWeights: settings.wrt === 'weights', inMemory: EVERYTHING };
+  const { trial, inputs: wanted = [], ...asked } = settings;
+  const opening = { ...asked, wanted, keepWeights: settings.wrt === 'weights', inMemory: EVERYTHING };
   const prepared = await (trial === false
     ? prepare(path, opening)
     : prepareApart(path, { ...opening, trial: trial ?? true }));
@@ -56,19 +56,29 @@ interface Named {
   readonly type: TensorType;
 }
 
+/** What is differentiated by, and the name that its gradient gets. */
+interface Gradient {
+  readonly by: string;
+  readonly name: string;
+}
+
 function write(
   prepared: Prepared,
   { loss, wrt, lowering = 'plain' }: Pick<OnnxGradientSettings, 'loss' | 'wrt' | 'lowering'>,
 ): GradientFile {
-  const { input, declared, scores, classes, weights } = prepared;
+  const { scores, classes, weights } = prepared;
   const { graph, batch, compiled, types } = withLoss(prepared, loss);
-  const mean = () => graph.node('ReduceMean', [compiled.loss], { keepdims: 0 });
-  const [of, by] = wrt === 'input' ? [compiled.loss, [input.name]] : [mean(), weights];
-  const gradients = differentiate(graph, { of, wrt: by, shapes: types, lowering });
+  const of = wrt === 'input' ? compiled.loss : graph.node('ReduceMean', [compiled.loss], { keepdims: 0 });
+  const by = wrt === 'input' ? byInputs(prepared) : weights.map((by) => ({ by, name: `gradient/${by}` }));
+  const gradients = differentiate(graph, { of, wrt: by.map(({ by }) => by), shapes: types, lowering });
   const floats = (...dims: Dim[]): TensorType => ({ dtype: 'float32', dims });
 
   const inputs: Named[] = [
-    { tensor: input.name, name: declared, type: floats(batch, ...input.shape) },
+    ...prepared.inputs.map(({ name, declared, dtype, dims }) => ({
+      tensor: name,
+      name: declared,
+      type: { dtype, dims },
+    })),
     ...[...compiled.classes.values()].map((tensor) => ({
       tensor,
       name: 'labels',
@@ -78,11 +88,7 @@ function write(
   const found = [
     { tensor: scores, name: 'scores', type: floats(batch, classes) },
     { tensor: compiled.loss, name: 'loss', type: floats(batch) },
-    ...by.map((name) => ({
-      tensor: gradients.get(name)!,
-      name: wrt === 'input' ? 'gradient' : `gradient/${name}`,
-      type: types.get(name)!,
-    })),
+    ...by.map(({ by, name }) => ({ tensor: gradients.get(by)!, name, type: types.get(by)! })),
   ];
   // One tensor may be the gradient of several weights: every output gets one of its own.
   const outputs = found.map(({ tensor, ...output }) => ({
@@ -95,6 +101,15 @@ function write(
   graph.model.producerName = 'gauntlet';
   graph.model.producerVersion = '';
   return { bytes: writeModel(graph.model), ...ports, files: prepared.files };
+}
+
+/** One input's gradient is `gradient`. */
+function byInputs({ inputs }: Prepared): readonly Gradient[] {
+  const wanted = inputs.filter((input) => input.wanted);
+  return wanted.map(({ name: by, declared }) => ({
+    by,
+    name: wanted.length > 1 ? `gradient/${declared}` : 'gradient',
+  }));
 }
 
 /** Gives inputs and outputs their names; tensors inside that have one of these step aside, outputs before inputs. */

@@ -11,7 +11,7 @@ export { gradientFile, type OnnxGradientSettings } from './gradient-file.js';
 export { buildGradient, type GradientGraph, platformLowering } from './gradient.js';
 export { type CompiledLoss } from './loss.js';
 export { type External } from './external.js';
-export { type Input, type InputSettings } from './input.js';
+export { type Input, type InputPort, type InputSettings } from './input.js';
 export { type OpenOnnxSettings, openOnnx } from './open.js';
 export { openTexts, type OpenTextsSettings, type TextModel } from './text.js';
 export { prepare, type PrepareSettings } from './prepare.js';

@@ -19,12 +19,12 @@ import {
 import { standardise } from './classical.js';
 import type { External } from './external.js';
 import { buildGradient } from './gradient.js';
-import { type Input, type InputSettings, takeInput } from './input.js';
+import { type Inputs, type InputSettings, takeInputs } from './input.js';
 import { legible, legibly } from './legible.js';
 import { BATCH, type Prepared } from './prepared.js';
 import { atPath, type Read, readModelFile, type ReadSettings } from './read.js';
 import { takeScores, withZero } from './scores.js';
-import { learnTypes, type Types } from './shapes.js';
+import { learnTypes, sized, type Types } from './shapes.js';
 import { tidy } from './tidy.js';
 
 /** The loss by which it is found out whether a model has gradients. */
@@ -51,12 +51,13 @@ async function prepareFile(path: string, settings: PrepareSettings, read?: Read)
   const draft = atPath(path, () => {
     const graph = new Graph(upgrade(model));
     const own = [...graph.proto.initializer];
-    const input = takeInput(graph, settings, path);
+    const inputs = takeInputs(graph, settings, path);
     const scores = takeScores(graph, settings.output, path);
     standardise(graph);
     // ONNX Runtime does not say where a cycle is.
     sortNodes(graph.proto);
-    return { input, scores, external, weights: settings.keepWeights === true ? weightsOf(graph, own) : [] };
+    const weights = settings.keepWeights === true ? weightsOf(graph, own) : [];
+    return { ...inputs, scores, external, weights };
   });
   const tidied = await tidy(model, path, draft.weights);
   const graph = new Graph(atPath(path, () => inline(tidied)));
@@ -74,8 +75,7 @@ function weightsOf({ proto }: Graph, own: readonly TensorProto[]): readonly stri
   );
 }
 
-interface Draft {
-  readonly input: Input;
+interface Draft extends Inputs {
   readonly weights: readonly string[];
   readonly scores: string;
   readonly external: External;
@@ -87,7 +87,11 @@ interface Learnt {
 }
 
 /** Runs the model at two batch sizes; if it takes one only, at the size it declares, or else at one. */
-async function learn(graph: Graph, { input, scores, external }: Draft, path: string): Promise<Learnt> {
+async function learn(
+  graph: Graph,
+  { input, inputs, scores, external }: Draft,
+  path: string,
+): Promise<Learnt> {
   const tries = input.batch === null ? [[2, 3], [1]] : [[input.batch]];
   const made = graph.proto.node.flatMap(({ output }) => output).filter((name) => name !== '');
   let failure: unknown;
@@ -96,11 +100,11 @@ async function learn(graph: Graph, { input, scores, external }: Draft, path: str
     for (const names of [made, [scores]]) {
       try {
         const [size] = batches as [number];
-        graph.proto.input = [
-          writeValueInfo(input.name, input.dtype, [batches.length > 1 ? BATCH : size, ...input.shape]),
-        ];
+        graph.proto.input = inputs.map(({ name, dtype, dims }) =>
+          writeValueInfo(name, dtype, batches.length > 1 ? dims : sized(dims, size)),
+        );
         const source = { model: writeModel(graph.model), outside: external.outside, at: path };
-        const types = await learnTypes(source, names, input, batches);
+        const types = await learnTypes(source, names, inputs, batches);
         const rows = types.get(scores)?.dims[0];
         if (batches.length > 1 && rows === BATCH) return { types, batch: 'any' };
         if (batches.length === 1 && rows === size) return { types, batch: size };
@@ -115,7 +119,7 @@ async function learn(graph: Graph, { input, scores, external }: Draft, path: str
 }
 
 function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: string): Prepared {
-  const { input, scores, external, weights } = draft;
+  const { input, inputs, scores, external, weights } = draft;
   const notices: string[] = [];
   const name = basename(path);
   if (batch !== 'any') {
@@ -135,7 +139,7 @@ function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: stri
     model: writeModel(graph.model),
     outside: external.outside,
     input: { name: input.name, dtype: input.dtype, shape: input.shape },
-    declared: input.declared,
+    inputs: inputs.map((each) => ({ ...each, ...types.get(each.name)! })),
     weights,
     scores: final,
     classes,

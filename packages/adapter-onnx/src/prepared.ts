@@ -1,10 +1,13 @@
 import type { TensorType } from '@gauntlet/onnx';
-import type { Input } from './input.js';
+import type { Input, InputPort } from './input.js';
 
 /** The name of the batch axis in the types of a prepared model. */
 export const BATCH = 'N';
 
-/** A model file made ready: tidied by ONNX Runtime, with one input, of float32 numbers or of texts, logits as its only output, and every tensor's type known. */
+/**
+ * A model file made ready: tidied by ONNX Runtime, with one input, of float32 numbers or of texts, logits as its only output, and every
+ * tensor's type known. Only for gradient files there may be more inputs.
+ */
 export interface Prepared {
   /** The file's name, without its folder. */
   readonly name: string;
@@ -16,8 +19,8 @@ export interface Prepared {
   readonly outside: string | null;
   /** The input, and one sample's shape, without the batch axis. */
   readonly input: Pick<Input, 'name' | 'dtype' | 'shape'>;
-  /** The input's name in the file; the same, unless nodes were put before it. */
-  readonly declared: string;
+  /** All that goes in, in the order of the file. */
+  readonly inputs: readonly InputPort[];
   /** The float initialisers of the file that were kept under their names; none unless it was asked for. */
   readonly weights: readonly string[];
   /** The tensor of scores, [N, classes] float32. */

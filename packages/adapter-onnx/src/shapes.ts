@@ -2,14 +2,15 @@ import {
   declaredTypes,
   type Dim,
   type DType,
+  filled,
   Graph,
   readModel,
   type TensorType,
   writeModel,
 } from '@gauntlet/onnx';
-import type { Input } from './input.js';
+import type { InputPort } from './input.js';
 import { BATCH } from './prepared.js';
-import { createSession, type Feeds, loadRuntime } from './runtime.js';
+import { createSession, type Feeds, loadRuntime, type Runtime } from './runtime.js';
 import { untyped } from './untyped.js';
 
 /** The types of a model's tensors, as learnt from runs. */
@@ -22,7 +23,7 @@ export type Types = Map<string, TensorType>;
 export async function learnTypes(
   { model, outside, at }: { model: Uint8Array; outside: string | null; at: string },
   names: readonly string[],
-  input: Pick<Input, 'name' | 'dtype' | 'shape'>,
+  inputs: readonly InputPort[],
   batches: readonly number[],
 ): Promise<Types> {
   const graph = new Graph(readModel(model));
@@ -38,13 +39,8 @@ export async function learnTypes(
   try {
     const runs: Feeds[] = [];
     for (const batch of batches) {
-      const dims = [batch, ...input.shape];
-      const size = dims.reduce((product, n) => product * n, 1);
-      const points =
-        input.dtype === 'string'
-          ? new Tensor('string', new Array<string>(size).fill('0'), dims)
-          : new Tensor('float32', new Float32Array(size), dims);
-      runs.push(await session.run({ [input.name]: points }, shapes));
+      const feeds = inputs.map((input) => [input.name, blank(Tensor, input, batch)] as const);
+      runs.push(await session.run(Object.fromEntries(feeds), shapes));
     }
     const facts = new Map(session.native.outputMetadata.map((fact) => [fact.name, fact]));
     const types = declaredTypes(graph.model);
@@ -54,14 +50,25 @@ export async function learnTypes(
       const sizes = runs.map((run) => Array.from(run[shapes[i]!]!.data as BigInt64Array, Number));
       types.set(name, { dtype: fact.type as DType, dims: dimsOf(name, sizes, batches) });
     });
-    types.set(input.name, {
-      dtype: input.dtype,
-      dims: [batches.length > 1 ? BATCH : batches[0]!, ...input.shape],
-    });
+    for (const { name, dtype, dims } of inputs)
+      types.set(name, { dtype, dims: batches.length > 1 ? dims : sized(dims, batches[0]!) });
     return types;
   } finally {
     await session.release();
   }
+}
+
+/** A shape at one size of the batch. */
+export const sized = (dims: readonly Dim[], batch: number): readonly Dim[] =>
+  dims.map((size) => (size === BATCH ? batch : size));
+
+/** Zeros for an input, or texts of one. */
+function blank(Tensor: Runtime['Tensor'], { dtype, dims }: InputPort, batch: number) {
+  const shape = sized(dims, batch).map(Number);
+  if (dtype !== 'string')
+    return new Tensor(dtype as 'float32', filled(dtype, 0, shape).data as Float32Array, shape);
+  const count = shape.reduce((product, size) => product * size, 1);
+  return new Tensor('string', new Array<string>(count).fill('0'), shape);
 }
 
 /** One shape for all batch sizes. */

@@ -27,6 +27,8 @@ export interface GradientFileSettings extends ModelSettings {
   readonly loss: Term;
   /** By what it is differentiated: each sample's loss by its input, or the mean loss by each of the weights. */
   readonly wrt: 'input' | 'weights';
+  /** The inputs that it is differentiated by, by name, where the model has several; all of floats if left out. */
+  readonly inputs?: readonly string[];
   /** How it is written: `plain` (default) runs well on any machine, `blocked` is faster on x64. */
   readonly lowering?: 'plain' | 'blocked';
 }
@@ -51,7 +53,8 @@ export interface ModelFile {
 
 /**
  * A file that computes scores, loss and gradient. Its inputs are the model's own, and `labels`; its outputs `scores` [n, classes],
- * `loss` [n], and `gradient` in the shape of the input, or `gradient/NAME` in that of each of the weights.
+ * `loss` [n], and `gradient` in the shape of the input, or `gradient/NAME` in that of each of several inputs or of the weights. An input
+ * without a batch axis gets the gradient of the sum of the losses.
  */
 export type GradientFile = ModelFile;
 
