@@ -494,6 +494,18 @@ describe('bad files', () => {
         ),
       /^Unexpected float32 scores of shape \[6\] at .*, expected one row of float class scores per sample/,
     ],
+    'as many scores as samples': [
+      () =>
+        folder.model(chain(['N', 6], (graph, x) => graph.node('MatMul', [x, graph.node('Transpose', [x])]))),
+      /^Unexpected float32 scores of shape \[N, N\] at/,
+    ],
+    'no score': [
+      () =>
+        folder.model(
+          chain(['N', 6], (graph, x) => graph.node('Slice', [x, ...[0, 0, 1].map((at) => graph.ints([at]))])),
+        ),
+      /^Unexpected float32 scores of shape \[N, 0\] at/,
+    ],
     'labels only': [
       () =>
         folder.model((graph) => {

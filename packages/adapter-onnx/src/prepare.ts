@@ -174,10 +174,12 @@ function twoAxes(
 ): string {
   const type = types.get(scores);
   const [, ...sizes] = type?.dims ?? [];
-  const usable = type !== undefined && isFloat(type.dtype) && sizes.filter((size) => size !== 1).length <= 1;
-  if (!usable) throw badScores(type, path);
+  const wide = sizes.filter((size) => size !== 1);
+  const [columns = 1] = wide;
+  const usable = type !== undefined && isFloat(type.dtype) && wide.length <= 1;
+  // A size that follows the batch is no number of classes.
+  if (!usable || typeof columns !== 'number' || columns < 1) throw badScores(type, path);
   const [rows] = type.dims as [Dim];
-  const columns = Number(sizes.find((size) => size !== 1) ?? 1);
   let at = scores;
   if (type.dims.length !== 2) at = graph.node('Flatten', [at], { axis: 1 });
   types.set(at, { ...type, dims: [rows, columns] });

@@ -1,8 +1,8 @@
 import type { OpenModel } from '@gauntlet/core';
-import { Graph, writeValueInfo } from '@gauntlet/onnx';
+import type { Graph } from '@gauntlet/onnx';
 import { tensor } from '@gauntlet/tensor';
 import { openOnnx } from './index.js';
-import { floats, temporary } from './testing/files.js';
+import { floats, type InnerPort, subgraph, temporary } from './testing/files.js';
 
 const folder = temporary();
 afterAll(() => folder.remove());
@@ -14,17 +14,6 @@ const modelOf = (body: (graph: Graph, x: string) => string) =>
     graph.nodes('Reshape', [made, graph.ints([-1, 4])], 1, {}, { outputs: ['y'], name: 'last' });
     graph.output('y', 'float32', ['N', 4]);
   });
-
-type Port = readonly [name: string, dtype: 'int64' | 'bool' | 'float32'];
-
-/** A subgraph, as an attribute. */
-function subgraph(inputs: readonly Port[], build: (graph: Graph) => readonly Port[]) {
-  const graph = Graph.empty(18);
-  const info = ([name, dtype]: Port) => writeValueInfo(name, dtype, dtype === 'float32' ? undefined : []);
-  graph.proto.input = inputs.map(info);
-  graph.proto.output = build(graph).map(info);
-  return { graph: graph.proto };
-}
 
 const named = (
   graph: Graph,
@@ -63,7 +52,7 @@ describe('a model without gradients says which op of which node is in the way, a
       (graph, x) => {
         const largest = graph.node('ReduceMax', [x, graph.ints([0, 1, 2])], { keepdims: 0 });
         const rounds = graph.node('Cast', [largest], { to: 7 });
-        const inputs: Port[] = [
+        const inputs: InnerPort[] = [
           ['round', 'int64'],
           ['go', 'bool'],
           ['state', 'float32'],

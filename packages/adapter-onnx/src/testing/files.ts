@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Dim, type DType, Graph, writeModel } from '@gauntlet/onnx';
+import { type Dim, type DType, Graph, writeModel, writeValueInfo } from '@gauntlet/onnx';
 
 /** A folder for one test file's models. */
 export interface Folder {
@@ -48,4 +48,17 @@ export function chain(
     graph.node('Identity', [made], {}, { outputs: ['y'] });
     graph.output('y', dtype, output);
   };
+}
+
+/** A tensor that goes into a subgraph or comes out: of floats of any shape, or a scalar. */
+export type InnerPort = readonly [name: string, dtype: 'int64' | 'bool' | 'float32'];
+
+/** A subgraph, as an attribute. */
+export function subgraph(inputs: readonly InnerPort[], build: (graph: Graph) => readonly InnerPort[]) {
+  const graph = Graph.empty(18);
+  const info = ([name, dtype]: InnerPort) =>
+    writeValueInfo(name, dtype, dtype === 'float32' ? undefined : []);
+  graph.proto.input = inputs.map(info);
+  graph.proto.output = build(graph).map(info);
+  return { graph: graph.proto };
 }

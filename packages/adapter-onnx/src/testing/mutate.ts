@@ -43,7 +43,8 @@ export function mutate(bytes: Uint8Array, seed: number, kind: 'bytes' | 'graph')
   const upTo = (n: number) => Math.min(n - 1, Math.floor(numbers.uniform() * n));
   const of = <T>(list: readonly T[]): T => list[upTo(list.length)]!;
   if (kind === 'bytes') {
-    return of(DAMAGES)(bytes.slice(), upTo);
+    // A copy: slice of a Buffer is none.
+    return of(DAMAGES)(new Uint8Array(bytes), upTo);
   }
   const model = readModel(bytes);
   for (let left = 1 + upTo(2); left > 0; left--) of(CHANGES)(model, { of, upTo });
