@@ -12,8 +12,9 @@ export interface GradientGraph extends CompiledLoss {
   readonly gradient: string;
 }
 
-/** ONNX Runtime has its blocked layout for convolutions on x64 only. */
-export const platformLowering = (): Lowering => (process.arch === 'x64' ? 'blocked' : 'plain');
+/** What suits a processor, this one if none is named: ONNX Runtime has its blocked layout for convolutions on x64 only. */
+export const platformLowering = (architecture: string = process.arch): Lowering =>
+  architecture === 'x64' ? 'blocked' : 'plain';
 
 /**
  * Appends a loss and its gradient by the input to a prepared model.

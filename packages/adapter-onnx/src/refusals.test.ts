@@ -2,7 +2,7 @@ import type { OpenModel } from '@gauntlet/core';
 import type { Graph } from '@gauntlet/onnx';
 import { tensor } from '@gauntlet/tensor';
 import { openOnnx } from './index.js';
-import { floats, type InnerPort, subgraph, temporary } from './testing/files.js';
+import { floats, loopBody, subgraph, temporary } from './testing/files.js';
 
 const folder = temporary();
 afterAll(() => folder.remove());
@@ -52,15 +52,7 @@ describe('a model without gradients says which op of which node is in the way, a
       (graph, x) => {
         const largest = graph.node('ReduceMax', [x, graph.ints([0, 1, 2])], { keepdims: 0 });
         const rounds = graph.node('Cast', [largest], { to: 7 });
-        const inputs: InnerPort[] = [
-          ['round', 'int64'],
-          ['go', 'bool'],
-          ['state', 'float32'],
-        ];
-        const body = subgraph(inputs, (inner) => [
-          [inner.node('Identity', ['go'], {}, { outputs: ['on'] }), 'bool'],
-          [inner.node('Add', ['state', x], {}, { outputs: ['next'] }), 'float32'],
-        ]);
+        const body = loopBody((inner, state) => inner.node('Add', [state, x], {}, { outputs: ['next'] }));
         return named(graph, 'Loop', [rounds, '', x], 'the loop', { body });
       },
       /op Loop at node "the loop" \(Loop\)/,

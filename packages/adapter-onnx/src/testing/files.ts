@@ -62,3 +62,17 @@ export function subgraph(inputs: readonly InnerPort[], build: (graph: Graph) => 
   graph.proto.output = build(graph).map(info);
   return { graph: graph.proto };
 }
+
+/** The body of a Loop that makes `next` of its state, as long as it is told to go. */
+export const loopBody = (next: (graph: Graph, state: string) => string) =>
+  subgraph(
+    [
+      ['round', 'int64'],
+      ['go', 'bool'],
+      ['state', 'float32'],
+    ],
+    (inner) => [
+      [inner.node('Identity', ['go'], {}, { outputs: ['on'] }), 'bool'],
+      [next(inner, 'state'), 'float32'],
+    ],
+  );

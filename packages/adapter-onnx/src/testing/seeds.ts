@@ -1,5 +1,5 @@
 import { Graph, writeModel } from '@gauntlet/onnx';
-import { chain, floats, type InnerPort, subgraph } from './files.js';
+import { chain, floats, type InnerPort, loopBody, subgraph } from './files.js';
 
 /** Bodies of models that take [N, 16] to class scores, by an op of which no fixture is. */
 const BODIES: Readonly<Record<string, (graph: Graph, x: string) => string>> = {
@@ -27,15 +27,7 @@ const BODIES: Readonly<Record<string, (graph: Graph, x: string) => string>> = {
     return graph.node('If', [positive], { then_branch: branch('Exp'), else_branch: branch('Neg') });
   },
   Loop: (graph, x) => {
-    const inputs: InnerPort[] = [
-      ['round', 'int64'],
-      ['go', 'bool'],
-      ['state', 'float32'],
-    ];
-    const body = subgraph(inputs, (inner) => [
-      [inner.node('Identity', ['go'], {}, { outputs: ['on'] }), 'bool'],
-      [inner.node('Sin', ['state'], {}, { outputs: ['next'] }), 'float32'],
-    ]);
+    const body = loopBody((inner, state) => inner.node('Sin', [state], {}, { outputs: ['next'] }));
     return graph.node('Loop', [graph.ints([3]), '', x], { body });
   },
   Scan: (graph, x) => {
