@@ -86,13 +86,18 @@ interface Learnt {
   readonly batch: number | 'any';
 }
 
-/** Runs the model at two batch sizes; if it takes one only, at the size it declares, or else at one. */
+/** Whether numbers are rounded to levels that the largest of the whole batch sets, so that a sample changes what its neighbours get. */
+const mixesSamples = ({ proto }: Graph): boolean =>
+  proto.node.some(({ opType }) => opType.startsWith('DynamicQuantize'));
+
+/** Runs the model at two batch sizes; if it takes one only, or should be asked so, at the size it declares, or else at one. */
 async function learn(
   graph: Graph,
   { input, inputs, scores, external }: Draft,
   path: string,
 ): Promise<Learnt> {
-  const tries = input.batch === null ? [[2, 3], [1]] : [[input.batch]];
+  const open = mixesSamples(graph) ? [[1]] : [[2, 3], [1]];
+  const tries = input.batch === null ? open : [[input.batch]];
   const made = graph.proto.node.flatMap(({ output }) => output).filter((name) => name !== '');
   let failure: unknown;
   for (const batches of tries) {
@@ -123,8 +128,11 @@ function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: stri
   const notices: string[] = [];
   const name = basename(path);
   if (batch !== 'any') {
+    const [why, remedy] = mixesSamples(graph)
+      ? ['rounds to levels that the largest number of a batch sets', 'Quantise it statically.']
+      : [`was exported for batches of ${batch}`, 'Export it with a dynamic batch axis.'];
     notices.push(
-      `${name} was exported for batches of ${batch}: it runs ${batch === 1 ? 'one sample' : `${batch} samples`} at a time, which is slow. Export it with a dynamic batch axis.`,
+      `${name} ${why}: it runs ${batch === 1 ? 'one sample' : `${batch} samples`} at a time, which is slow. ${remedy}`,
     );
   }
   const final = twoAxes(graph, scores, types, path, notices, name);

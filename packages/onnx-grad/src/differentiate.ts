@@ -3,13 +3,14 @@ import { BASE_OPSET, fail, isFloat, nodePath, sortNodes } from '@gauntlet/onnx';
 
 import { inferTypes } from './infer.js';
 import { createOps, type Ops } from './ops.js';
-import { ancestorsOf, influencedBy, lastCut, readersOf } from './paths.js';
+import { influencedBy, lastCut, nameOf, readersOf } from './paths.js';
 import type { Lowering, Rule } from './rule.js';
-import { EXPANSIONS, RULES } from './rules/index.js';
+import { RULES } from './rules/index.js';
 import { pixels, sumOfPhases } from './rules/phases.js';
-import type { Arrived, SiteParts } from './site.js';
+import type { Arrived } from './site.js';
 import { fit, siteOf, valueOf } from './site.js';
 import type { Phases, Value } from './value.js';
+import { prune, throughOf, writeOut } from './write-out.js';
 
 /** What is differentiated, and by what. */
 export interface Differentiation {
@@ -22,7 +23,7 @@ export interface Differentiation {
   /** Types of the graph's tensors; those that follow from others may be missing. New tensors are added. */
   readonly shapes: Map<string, TensorType>;
   readonly lowering?: Lowering;
-  /** How gradients pass QuantizeLinear: as if nothing were rounded, or not at all (the true derivative). Default: straight-through. */
+  /** How gradients pass what rounds to integers, as QuantizeLinear does: as if nothing were rounded, or not at all (the true derivative). Default: straight-through. */
   readonly quantisation?: 'straight-through' | 'zero';
   /** What to do when nothing of `wrt` has a differentiable path to `of`: refuse, or give zeros. Default: refuse. */
   readonly unreached?: 'refuse' | 'zeros';
@@ -47,7 +48,8 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
   graph.nameSizes(shapes);
   const ops = createOps(graph, shapes);
   const value = (name: string, path: string): Value => valueOf(name, shapes, path);
-  expand(graph, options, { graph, ops, lowering, value });
+  const own = graph.proto.node.flatMap(({ output }) => output);
+  const putBack = writeOut(graph, options, { graph, ops, lowering, value });
   const nodes = [...graph.proto.node];
   const influenced = influencedBy(wrt, nodes, shapes, throughOf(options));
   const readers = readersOf(nodes, [of, ...wrt]);
@@ -59,6 +61,7 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
     );
   }
 
+  const levels = levelsOf(value, influenced, ops);
   const arrived = arrivalsOf(graph, ops);
   arrived.add(of, seed === undefined ? ops.full(target, 1) : { ...target, name: seed });
 
@@ -66,7 +69,7 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
     if (!node.output.some((name) => influenced.has(name) && arrived.has(name))) continue;
     const path = nodePath(node);
     const rule = ruleOf(node, path);
-    const site = siteOf({ node, path, graph, ops, lowering, arrived, value, readers });
+    const site = siteOf({ node, path, graph, ops, lowering, arrived, value: levels, readers });
     const recipes = rule(site);
     node.input.forEach((name, i) => {
       if (!influenced.has(name)) return;
@@ -79,9 +82,28 @@ export function differentiate(graph: Graph, options: Differentiation): Map<strin
 
   const reached = wrt.some(arrived.has);
   if (!reached && unreached === 'refuse') failPath(options, nodes.reverse(), influenced);
-  return new Map(
+  const found = new Map(
     wrt.map((name) => [name, (arrived.sum(name) ?? ops.full(value(name, `"${name}"`), 0)).name]),
   );
+  putBack();
+  prune(graph, [...own, ...found.values()]);
+  return found;
+}
+
+/** Rules see integers that count as smooth as floats. */
+function levelsOf(
+  value: (name: string, path: string) => Value,
+  influenced: ReadonlySet<string>,
+  ops: Ops,
+): (name: string, path: string) => Value {
+  const known = new Map<string, Value>();
+  return (name, path) => {
+    const own = value(name, path);
+    if (isFloat(own.dtype) || !influenced.has(name)) return own;
+    const level = known.get(name) ?? ops.cast(own, 'float32');
+    known.set(name, level);
+    return level;
+  };
 }
 
 /** Gathers gradients by tensor; the first who asks for one has its parts summed. */
@@ -135,41 +157,10 @@ function laidOut(ops: Ops, parts: readonly (Value | Phases)[]): Value[] {
 
 const isWhole = (part: Value | Phases): part is Value => 'name' in part;
 
-/** Writes out, on the paths from `wrt` to `of`, the nodes that have no rule of their own. */
-function expand(
-  graph: Graph,
-  options: Differentiation,
-  parts: Pick<SiteParts, 'graph' | 'ops' | 'lowering' | 'value'>,
-): void {
-  const { of, wrt, shapes } = options;
-  const nodes = [...graph.proto.node];
-  if (!nodes.some(expansionOf)) return;
-  const influenced = influencedBy(wrt, nodes, shapes, throughOf(options));
-  const needed = ancestorsOf(of, nodes);
-  for (const node of nodes) {
-    const expansion = expansionOf(node);
-    if (!expansion || !node.output.some((name) => influenced.has(name) && needed.has(name))) continue;
-    const site = siteOf({ ...parts, node, path: nodePath(node), arrived: NOTHING, readers: new Map() });
-    graph.replace(
-      node,
-      expansion(site).map((output) => output?.name),
-    );
-  }
-  sortNodes(graph.proto);
-}
-
-const NOTHING: Arrived = { has: () => false, sum: () => undefined, phases: () => undefined };
-
-const throughOf = ({ quantisation = 'straight-through' }: Differentiation): ReadonlySet<string> =>
-  new Set(quantisation === 'zero' ? [] : ['QuantizeLinear']);
-
-const expansionOf = ({ domain, opType }: NodeProto) =>
-  domain === '' && Object.hasOwn(EXPANSIONS, opType) ? EXPANSIONS[opType] : undefined;
-
 function ruleOf(node: NodeProto, path: string): Rule {
-  const rule = node.domain === '' && Object.hasOwn(RULES, node.opType) ? RULES[node.opType] : undefined;
+  const op = nameOf(node);
+  const rule = Object.hasOwn(RULES, op) ? RULES[op] : undefined;
   if (rule !== undefined) return rule;
-  const op = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
   return fail(
     'no-rule',
     `Unexpected op ${op} at ${path}, expected one with a gradient rule. Use attacks that need scores or labels only, or export the model without this op.`,

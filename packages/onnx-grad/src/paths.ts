@@ -1,9 +1,14 @@
 import type { NodeProto, TensorType } from '@gauntlet/onnx';
 import { isFloat, readsOf } from '@gauntlet/onnx';
 
-import { CUT } from './rules/index.js';
+import { CUT, STAND_INS } from './rules/index.js';
 
-/** The tensors that a change of `wrt` can move smoothly: forward from `wrt`, through float tensors, up to ops whose derivative is zero. `through` names ops whose integers count as smooth. */
+/** An op's name, with its domain in front where it is not the standard one. */
+export const nameOf = ({ domain, opType }: NodeProto): string =>
+  domain === '' ? opType : `${domain}.${opType}`;
+
+/** The tensors that a change of `wrt` can move smoothly: forward from `wrt`, through float tensors, up to ops whose derivative is zero, and to
+ * those that others stand in for. `through` names ops whose integers count as smooth; so do integers that are made of such ones. */
 export function influencedBy(
   wrt: readonly string[],
   nodes: readonly NodeProto[],
@@ -12,16 +17,21 @@ export function influencedBy(
 ): ReadonlySet<string> {
   const influenced = new Set(wrt);
   for (const node of nodes) {
-    if (node.domain === '' && CUT.has(node.opType)) continue;
-    if (!readsOf(node).some((name) => influenced.has(name))) continue;
+    if (CUT.has(nameOf(node)) || Object.hasOwn(STAND_INS, nameOf(node))) continue;
+    const moved = readsOf(node).filter((name) => influenced.has(name));
+    if (moved.length === 0) continue;
+    const passes = through.has(node.opType) || moved.some((name) => isInteger(shapes.get(name)));
     for (const name of node.output) {
       const type = shapes.get(name);
-      if (name !== '' && (type === undefined || isFloat(type.dtype) || through.has(node.opType)))
+      if (name !== '' && (type === undefined || isFloat(type.dtype) || (passes && isInteger(type))))
         influenced.add(name);
     }
   }
   return influenced;
 }
+
+const isInteger = (type: TensorType | undefined): boolean =>
+  type !== undefined && !isFloat(type.dtype) && type.dtype !== 'bool' && type.dtype !== 'string';
 
 /** The nodes that read each tensor; an end of the walk counts as a reader that is no node. */
 export function readersOf(

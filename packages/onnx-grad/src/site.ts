@@ -92,7 +92,7 @@ export function fit(
   if (extra < 0 || fitted.dims.some((dim, axis) => dim === 1 && like.dims[axis] !== 1))
     fitted = expand(fitted, like);
   // Integers that count as smooth have gradients in floats.
-  const dtype = isFloat(like.dtype) ? like.dtype : fitted.dtype;
+  const dtype = isFloat(like.dtype) ? like.dtype : 'float32';
   fitted = cast(fitted, dtype);
   // Names of unknown sizes are trusted: two names may stand for one size.
   const differs = (dim: Dim, axis: number) =>

@@ -120,3 +120,19 @@ test('the type of a constant is known without its data', () => {
   expect([outside, 'x'].map((name) => again.value(name))).toEqual([undefined, undefined]);
   expect(again.constantType('x')).toBeUndefined();
 });
+
+test('other tensors stand in for outputs of a node until it is put back', () => {
+  const graph = Graph.empty(18);
+  const x = graph.input('x', 'float32', [2]);
+  const [values, places] = graph.nodes('TopK', [x, graph.ints([1])], 2);
+  const node = graph.producer(values!)!;
+  const other = graph.node('Neg', [x]);
+  const back = graph.standIn(node, [other, undefined]);
+  sortNodes(graph.proto);
+  expect(graph.source(values!)).toBe(other);
+  expect(node.output).toEqual([expect.not.stringMatching(values!), places]);
+  back();
+  expect(graph.producer(values!)).toBe(node);
+  expect(node.output).toEqual([values, places]);
+  expect(graph.proto.node.map(({ opType }) => opType).sort()).toEqual(['Neg', 'TopK']);
+});

@@ -193,6 +193,27 @@ export class Graph {
     });
   }
 
+  /**
+   * Lets other tensors stand for a node's outputs until the function that it gives is called. The node stays where it is; meanwhile those
+   * outputs have other names.
+   */
+  standIn(node: NodeProto, outputs: readonly (string | undefined)[]): () => void {
+    const own = [...node.output];
+    const copies = own.flatMap((name, i) => {
+      const source = outputs[i];
+      if (name === '' || source === undefined) return [];
+      node.output[i] = this.unique(node.opType);
+      return [create(NodeProtoSchema, { opType: 'Identity', input: [source], output: [name] })];
+    });
+    this.proto.node.push(...copies);
+    for (const copy of copies) this.#producers.set(copy.output[0]!, copy);
+    return () => {
+      node.output = own;
+      this.proto.node = this.proto.node.filter((each) => !copies.includes(each));
+      for (const copy of copies) this.#producers.set(copy.output[0]!, node);
+    };
+  }
+
   /** The name of an optional output of a node, which is added if the node does not have it yet. */
   addOutput(node: NodeProto, at: number): string {
     while (node.output.length <= at) node.output.push('');

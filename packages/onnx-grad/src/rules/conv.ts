@@ -7,7 +7,8 @@ import { inputGradient } from './conv-lowering.js';
 import type { Window } from './window.js';
 import { windowOf } from './window.js';
 
-const conv: Rule = (site) => {
+/** A convolution. */
+export const conv: Rule = (site) => {
   const { x, attr, path, ops } = site;
   const weights = x(1);
   const group = attr.int('group', 1);

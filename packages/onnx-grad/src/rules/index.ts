@@ -11,6 +11,7 @@ import { products } from './matmul.js';
 import { normalisations } from './normalisation.js';
 import { pools } from './pool.js';
 import { quantisations } from './quantisation.js';
+import { accumulations, quantisedForms } from './quantised.js';
 import { recurrences } from './recurrent.js';
 import { reductions } from './reduce.js';
 import { resamplings } from './resize.js';
@@ -21,6 +22,7 @@ import { trigonometry } from './trigonometry.js';
 
 /** Every op that gradients pass through. */
 export const RULES: Rules = {
+  ...accumulations,
   ...activations,
   ...contractions,
   ...convolutions,
@@ -47,6 +49,12 @@ export const EXPANSIONS: Readonly<Record<string, Expansion>> = {
   ...samplings,
   ...spectrograms,
 };
+
+/**
+ * Ops of which the gradient is that of others, written out beside them: they stay in the graph, so that what it computes is what the file
+ * says, bit for bit. By name, with the domain in front where it is not the standard one.
+ */
+export const STAND_INS: Readonly<Record<string, Expansion>> = quantisedForms;
 
 /** Ops whose results do not move when their inputs do: gradients end here. */
 export const CUT: ReadonlySet<string> = new Set(

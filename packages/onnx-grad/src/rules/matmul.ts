@@ -10,7 +10,8 @@ function flip({ transpose }: Site['ops'], x: Value): Value {
   );
 }
 
-const matMul: Rule = ({ x, g, ops }) => {
+/** A product of matrices, by numpy's rules. */
+export const matMul: Rule = ({ x, g, ops }) => {
   const { matMul: times, unsqueeze, squeeze, reshapeTo } = ops;
   const [a, b] = [x(0), x(1)];
   // numpy's rule for vectors: a row on the left, a column on the right.

@@ -1,4 +1,4 @@
-import { fail } from '@gauntlet/onnx';
+import { dtypeOf, fail } from '@gauntlet/onnx';
 
 import type { Rule, Rules, Site } from '../rule.js';
 import type { Value } from '../value.js';
@@ -41,16 +41,21 @@ function total({ x, attr, path, ops }: Site, each: Value): Value {
 
 /** Straight through: rounding counts as no change, and what was cut off at the ends of the range gets nothing. */
 const quantize: Rule = (site) => {
-  const { x, y, g, has, path, ops } = site;
+  const { x, g, has, attr, path, ops } = site;
   const { emit, div, add, mul, neg, cast, where, and, greaterOrEqual, lessOrEqual } = ops;
   const passed = () => {
+    const dtype = has(2) ? x(2).dtype : (dtypeOf(attr.int('output_dtype', 0)) ?? 'uint8');
     const [low, high] =
-      RANGES[y().dtype] ??
-      fail('bad-type', `Unexpected ${y().dtype} at ${path}, expected integers. Export the model again.`);
+      RANGES[dtype] ??
+      fail('bad-type', `Unexpected ${dtype} at ${path}, expected integers. Export the model again.`);
     const scale = alongAxis(site, 1);
     const rounded = emit('Round', [div(x(0), scale)]);
     const level = has(2) ? add(rounded, cast(alongAxis(site, 2), rounded.dtype)) : rounded;
-    return where(and(greaterOrEqual(level, low), lessOrEqual(level, high)), div(g, scale), 0);
+    return where(
+      and(greaterOrEqual(level, low), lessOrEqual(level, high)),
+      div(cast(g, scale.dtype), scale),
+      0,
+    );
   };
   return [passed, () => total(site, neg(div(mul(passed(), x(0)), alongAxis(site, 1))))];
 };
@@ -65,5 +70,10 @@ const dequantize: Rule = (site) => {
   return [() => ops.mul(g, alongAxis(site, 1)), () => total(site, ops.mul(g, levels()))];
 };
 
-/** Quantisation as pairs of QuantizeLinear and DequantizeLinear. */
-export const quantisations: Rules = { QuantizeLinear: quantize, DequantizeLinear: dequantize };
+/** Quantisation as pairs of QuantizeLinear and DequantizeLinear; before opset 21, ONNX Runtime has its own for 16 bits. */
+export const quantisations: Rules = {
+  QuantizeLinear: quantize,
+  DequantizeLinear: dequantize,
+  'com.microsoft.QuantizeLinear': quantize,
+  'com.microsoft.DequantizeLinear': dequantize,
+};

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ModelProto } from '@gauntlet/onnx';
 import { BASE_OPSET, everyGraph, OLDEST_OPSET, opsetOf, readModel } from '@gauntlet/onnx';
 
-import { CUT, EXPANSIONS, RULES } from '../rules/index.js';
+import { CUT, EXPANSIONS, RULES, STAND_INS } from '../rules/index.js';
 import { cases } from './cases.js';
 import { openNodeTests } from './node-tests.js';
 
@@ -68,6 +68,9 @@ function* recorded(folder: string): Generator<ModelProto> {
   }
 }
 
+/** The ops of a table that are ONNX's. */
+const standard = (table: object): string[] => Object.keys(table).filter((op) => !op.includes('.'));
+
 /** The page that says which ops have gradients, since which opset, and by what each is tested. */
 export function coveragePage(): string {
   const skipped = JSON.parse(readFileSync(join(FIXTURES, 'onnx/skipped.json'), 'utf8')) as Record<
@@ -94,10 +97,14 @@ export function coveragePage(): string {
   const row = (op: string, how: string) =>
     `| ${[op, how, shown(op), ...tallies.map((tally) => cell(tally.get(op)))].join(' | ')} |`;
   const ways = new Map([
-    ...Object.keys(RULES).map((op) => [op, 'rule'] as const),
+    ...standard(RULES).map((op) => [op, 'rule'] as const),
     ...Object.keys(EXPANSIONS).map((op) => [op, 'written out'] as const),
     ...BEFORE.map((op) => [op, 'written out'] as const),
+    ...standard(STAND_INS).map((op) => [op, 'beside'] as const),
   ]);
+  const own = [...Object.keys(RULES), ...Object.keys(STAND_INS)]
+    .flatMap((op) => (op.includes('.') ? [op.split('.').at(-1)] : []))
+    .sort();
   const known = [...versions.keys()].sort();
   const rest = known.filter((op) => !ways.has(op) && !CUT.has(op) && op !== 'Constant');
   const reasons = Object.entries(skipped).map(([reason, names]) => `| ${reason} | ${names.length} |`);
@@ -113,6 +120,9 @@ opset since which the op is as it is in those tests:
 - **differences**: further central differences (\`packages/onnx-grad/src/testing/cases.ts\`)
 - **models**: whole models, exported by both of PyTorch's exporters, against PyTorch's gradient (\`fixtures/models\`)
 
+An op has a rule, is written out in ops that have, or has others written out *beside* it: it stays as it is, and the gradient is theirs
+([decision 21](decisions/0021-quantised-models.md)).
+
 Branches, loops and sequences have tests of their own, \`packages/onnx-grad/src/control.test.ts\`.
 
 ## Ops with gradients
@@ -124,9 +134,12 @@ ${[...ways]
   .map(([op, how]) => row(op, how))
   .join('\n')}
 
+Of ONNX Runtime's own, \`com.microsoft\`, ops have a gradient that its quantisation makes: ${own.join(', ')}. They and the other ops on integers are compared with the float op between
+DequantizeLinear and QuantizeLinear (\`packages/onnx-grad/src/quantised.test.ts\`).
+
 ## Ops through which no gradient passes
 
-Their results do not move when their inputs do, or are no numbers: ${known.filter((op) => CUT.has(op)).join(', ')}.
+Their results do not move when their inputs do, or are no numbers: ${known.filter((op) => CUT.has(op) && !ways.has(op)).join(', ')}.
 
 ## Ops that are refused by name
 
