@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type GauntletError, type Term, unexpected } from '@gauntlet/core';
+import { type GauntletError, type ModelSettings, type Term, unexpected } from '@gauntlet/core';
 import {
   codeOf,
   type Dim,
@@ -61,7 +61,7 @@ async function prepareFile(path: string, settings: PrepareSettings, read?: Read)
   });
   const tidied = await tidy(model, path, draft.weights);
   const graph = new Graph(atPath(path, () => inline(tidied)));
-  const learnt = await learn(graph, draft, path);
+  const learnt = await learn(graph, draft, path, settings.bounds);
   return atPath(path, () => finish(graph, draft, learnt, path));
 }
 
@@ -95,6 +95,7 @@ async function learn(
   graph: Graph,
   { input, inputs, scores, external }: Draft,
   path: string,
+  bounds: ModelSettings['bounds'],
 ): Promise<Learnt> {
   const open = mixesSamples(graph) ? [[1]] : [[2, 3], [1]];
   const tries = input.batch === null ? open : [[input.batch]];
@@ -109,7 +110,7 @@ async function learn(
           writeValueInfo(name, dtype, batches.length > 1 ? dims : sized(dims, size)),
         );
         const source = { model: writeModel(graph.model), outside: external.outside, at: path };
-        const types = await learnTypes(source, names, inputs, batches);
+        const types = await learnTypes(source, names, inputs, batches, bounds);
         const rows = types.get(scores)?.dims[0];
         if (batches.length > 1 && rows === BATCH) return { types, batch: 'any' };
         if (batches.length === 1 && rows === size) return { types, batch: size };

@@ -48,6 +48,16 @@ describe('a model without gradients says which op of which node is in the way, a
       /dynamic size "N" at node "the rnn" \(RNN\)/,
     ],
     [
+      'a size that depends on the data',
+      (graph, x) => {
+        const sum = graph.node('ReduceSum', [x], { keepdims: 0 });
+        const count = graph.node('Reshape', [graph.node('Cast', [sum], { to: 7 }), graph.ints([1])]);
+        const some = named(graph, 'Slice', [x, graph.ints([0]), count, graph.ints([1])], 'the slice');
+        return graph.node('Mul', [x, graph.node('ReduceSum', [some], { keepdims: 0 })]);
+      },
+      /dynamic size "Slice_0.1" at node "the slice" \(Slice\)/,
+    ],
+    [
       'a loop whose rounds depend on the data',
       (graph, x) => {
         const largest = graph.node('ReduceMax', [x, graph.ints([0, 1, 2])], { keepdims: 0 });

@@ -2,8 +2,9 @@ import {
   declaredTypes,
   type Dim,
   type DType,
-  filled,
+  fromNumbers,
   Graph,
+  isFloat,
   readModel,
   type TensorType,
   writeModel,
@@ -13,18 +14,25 @@ import { BATCH } from './prepared.js';
 import { createSession, type Feeds, loadRuntime, type Runtime } from './runtime.js';
 import { untyped } from './untyped.js';
 
+/** Multiples of it, modulo 1, are spread evenly. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
 /** The types of a model's tensors, as learnt from runs. */
 export type Types = Map<string, TensorType>;
 
 /**
  * Learns type and shape of every tensor: each is made an output, so that ONNX Runtime tells its type, and a Shape node behind it
- * tells its sizes in one run per batch size. Sizes that grow with the batch are written `N`, `12*N`; sizes that do neither stay open.
+ * tells its sizes in two runs, at two batch sizes if there are two, on different points. Sizes that grow with the batch are written `N`,
+ * `12*N`; sizes that do neither, as those that follow the data, stay open.
+ *
+ * @param bounds the range of the points of the second run; those of the first are zeros.
  */
 export async function learnTypes(
   { model, outside, at }: { model: Uint8Array; outside: string | null; at: string },
   names: readonly string[],
   inputs: readonly InputPort[],
   batches: readonly number[],
+  bounds: readonly [lo: number, hi: number],
 ): Promise<Types> {
   const graph = new Graph(readModel(model));
   const known = new Set(graph.proto.output.map(({ name }) => name));
@@ -37,9 +45,14 @@ export async function learnTypes(
     graphOptimizationLevel: 'disabled',
   });
   try {
+    // The first run is on zeros, the second on others: what is not of one size then follows the data.
+    const [first, last = first] = batches as [number, number?];
     const runs: Feeds[] = [];
-    for (const batch of batches) {
-      const feeds = inputs.map((input) => [input.name, blank(Tensor, input, batch)] as const);
+    for (const [batch, span] of [
+      [first, [0, 0]],
+      [last, bounds],
+    ] as const) {
+      const feeds = inputs.map((input) => [input.name, points(Tensor, input, batch, span)] as const);
       runs.push(await session.run(Object.fromEntries(feeds), shapes));
     }
     const facts = new Map(session.native.outputMetadata.map((fact) => [fact.name, fact]));
@@ -48,10 +61,10 @@ export async function learnTypes(
       const fact = facts.get(name);
       if (fact?.isTensor !== true) return;
       const sizes = runs.map((run) => Array.from(run[shapes[i]!]!.data as BigInt64Array, Number));
-      types.set(name, { dtype: fact.type as DType, dims: dimsOf(name, sizes, batches) });
+      types.set(name, { dtype: fact.type as DType, dims: dimsOf(name, sizes, [first, last]) });
     });
     for (const { name, dtype, dims } of inputs)
-      types.set(name, { dtype, dims: batches.length > 1 ? dims : sized(dims, batches[0]!) });
+      types.set(name, { dtype, dims: batches.length > 1 ? dims : sized(dims, first) });
     return types;
   } finally {
     await session.release();
@@ -62,13 +75,20 @@ export async function learnTypes(
 export const sized = (dims: readonly Dim[], batch: number): readonly Dim[] =>
   dims.map((size) => (size === BATCH ? batch : size));
 
-/** Zeros for an input, or texts of one. */
-function blank(Tensor: Runtime['Tensor'], { dtype, dims }: InputPort, batch: number) {
+/** Numbers for an input: floats all over a range, ones for others unless the range is empty; or texts. */
+function points(
+  Tensor: Runtime['Tensor'],
+  { dtype, dims }: InputPort,
+  batch: number,
+  [lo, hi]: readonly [number, number],
+) {
   const shape = sized(dims, batch).map(Number);
-  if (dtype !== 'string')
-    return new Tensor(dtype as 'float32', filled(dtype, 0, shape).data as Float32Array, shape);
   const count = shape.reduce((product, size) => product * size, 1);
-  return new Tensor('string', new Array<string>(count).fill('0'), shape);
+  if (dtype === 'string') return new Tensor('string', new Array<string>(count).fill('0'), shape);
+  const values = Array.from({ length: count }, (_, i) =>
+    isFloat(dtype) ? lo + (hi - lo) * ((i * GOLDEN + 0.5) % 1) : Number(hi > lo),
+  );
+  return new Tensor(dtype as 'float32', fromNumbers(dtype, values, shape).data as Float32Array, shape);
 }
 
 /** One shape for all batch sizes. */
