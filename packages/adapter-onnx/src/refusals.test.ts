@@ -8,12 +8,12 @@ const folder = temporary();
 afterAll(() => folder.remove());
 
 /** A model of input `x` [N, 2, 2] and output `y` [N, 4]. */
-const modelOf = (body: (graph: Graph, x: string) => string) =>
+const modelOf = (body: (graph: Graph, x: string) => string, opset?: number) =>
   folder.model((graph) => {
     const made = body(graph, graph.input('x', 'float32', ['N', 2, 2]));
     graph.nodes('Reshape', [made, graph.ints([-1, 4])], 1, {}, { outputs: ['y'], name: 'last' });
     graph.output('y', 'float32', ['N', 4]);
-  });
+  }, opset);
 
 const named = (
   graph: Graph,
@@ -144,4 +144,18 @@ describe('a graph that makes no sense is refused in one sentence that names the 
     await expect(opening).rejects.toThrow(message);
     await expect(opening).rejects.toThrow(/^Unexpected [^\n]* at [^\n]*, expected [^\n]*\. [^\n]*\.$/);
   });
+});
+
+it('an op of an opset for which ONNX Runtime has no code is refused by its name', async () => {
+  const path = modelOf((graph, x) => {
+    const images = graph.node('Unsqueeze', [x, graph.ints([1])]);
+    const regions = floats(graph, [1, 5], [0, 0, 0, 1, 1]);
+    return graph.node('Add', [
+      x,
+      named(graph, 'MaxRoiPool', [images, regions], 'the regions', { pooled_shape: [2, 2] }),
+    ]);
+  }, 22);
+  await expect(openOnnx(path, { bounds: [0, 1], trial: false })).rejects.toThrow(
+    /refuses to load \(Could not find an implementation for MaxRoiPool\(22\) node with name 'the regions'\) at .*, expected ops that it has code for\. Export the model with an older opset, or without this op\.$/,
+  );
 });

@@ -101,8 +101,12 @@ const refused =
   (at: string, what: string, expected: string) =>
   (cause: unknown): never => {
     if (cause instanceof GauntletError) throw cause;
-    const found = `${what} (${firstLine(cause)})`;
-    throw unexpected({ found, at, expected, remedy: 'Export the model again.' }, { cause });
+    const reason = firstLine(cause);
+    const found = `${what} (${reason})`;
+    const [wanted, remedy] = /^Could not find an implementation/.test(reason)
+      ? ['ops that it has code for', 'Export the model with an older opset, or without this op.']
+      : [expected, 'Export the model again.'];
+    throw unexpected({ found, at, expected: wanted, remedy }, { cause });
   };
 
 /** What a native error says, in one line without its source locations. */

@@ -85,6 +85,10 @@ describe('whole models of other float types', () => {
     ['convnext-dynamo', 'float16'],
     ['vit-opset23-dynamo', 'float16'],
     ['grouped-opset23-dynamo', 'float16'],
+    ['swin-dynamo', 'float16'],
+    ['swin-torchscript', 'float16'],
+    ['unet-dynamo', 'float16'],
+    ['unet-torchscript', 'float16'],
     ['mlp-small-dynamo', 'float64'],
   ] as const)('%s in %s', async (name, dtype) => {
     const record = readNpz(join(FOLDER, `${name}.npz`));

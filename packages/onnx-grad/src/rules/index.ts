@@ -2,6 +2,7 @@ import type { Expansion, Rules } from '../rule.js';
 import { activations } from './activations.js';
 import { attentions } from './attention.js';
 import { convolutions } from './conv.js';
+import { deformations } from './deform.js';
 import { contractions } from './einsum.js';
 import { elementwise } from './elementwise.js';
 import { picks } from './indexing.js';
@@ -44,6 +45,7 @@ export const RULES: Rules = {
 /** Ops that are written out in other ops before they are differentiated. */
 export const EXPANSIONS: Readonly<Record<string, Expansion>> = {
   ...attentions,
+  ...deformations,
   ...losses,
   ...recurrences,
   ...samplings,

@@ -40,12 +40,7 @@ const compress: Rule = ({ x, g, attr, path, ops }) => [
 ];
 
 /** Indices count through the whole result. */
-const maxUnpool: Rule = ({ x, g, has, refuse, ops }) => [
-  () => {
-    if (has(2)) refuse('output_shape');
-    return ops.emit('Gather', [ops.reshapeTo(g, [-1]), x(1)]);
-  },
-];
+const maxUnpool: Rule = ({ x, g, ops }) => [() => ops.emit('Gather', [ops.reshapeTo(g, [-1]), x(1)])];
 
 /** The values [off, on] get what arrives at the elements that hold them. */
 const oneHot: Rule = ({ x, g, attr, ops }) => [

@@ -5,7 +5,7 @@ import type { Value } from '../value.js';
 import { elements, fixed, shown } from '../value.js';
 
 /** One element of an axis that a sample reads, [N, 1, samples] each: where it is (int64), and how much it counts. */
-interface Tap {
+export interface Tap {
   readonly at: Value;
   readonly weight: Value | undefined;
 }
@@ -30,10 +30,20 @@ function cubic({ ops: { add, sub, mul } }: Site, t: Value): Value[] {
   return [far(add(t, 1)), near(t), near(rest), far(add(rest, 1))];
 }
 
+/** An element of an axis of the given size; beyond its ends are zeros. */
+export function tapAt(site: Site, place: Value, weight: Value | undefined, size: number): Tap {
+  const { mul, cast, and, greaterOrEqual, lessOrEqual } = site.ops;
+  const valid = cast(and(greaterOrEqual(place, 0), lessOrEqual(place, size - 1)), place.dtype);
+  return {
+    at: cast(clipped(site, place, size - 1), 'int64'),
+    weight: weight === undefined ? valid : mul(weight, valid),
+  };
+}
+
 /** The elements of an axis of the given size that each sample reads. position: normalised to -1 .. 1. */
 function tapsAlong(site: Site, position: Value, size: number): Tap[] {
   const { attr, ops, refuse } = site;
-  const { add, sub, mul, where, or, less, greater, cast, and, greaterOrEqual, lessOrEqual } = ops;
+  const { add, sub, mul, where, or, less, greater, cast } = ops;
   const corners = attr.int('align_corners', 0) !== 0;
   const [low, high] = corners ? [0, size - 1] : [-0.5, size - 0.5];
   const padding = attr.string('padding_mode', 'zeros');
@@ -56,12 +66,37 @@ function tapsAlong(site: Site, position: Value, size: number): Tap[] {
   if (!Object.hasOwn(weights, mode)) refuse(`mode "${mode}"`);
   return weights[mode as keyof typeof weights]().map((weight, k) => {
     const place = add(base, mode === 'cubic' ? k - 1 : k);
+    if (padding === 'zeros') return tapAt(site, place, weight, size);
     const inside = padding === 'reflection' ? reflected(site, place, low, high) : place;
-    const known = cast(clipped(site, inside, size - 1), 'int64');
-    if (padding !== 'zeros') return { at: known, weight };
-    const valid = cast(and(greaterOrEqual(place, 0), lessOrEqual(place, size - 1)), place.dtype);
-    return { at: known, weight: weight === undefined ? valid : mul(weight, valid) };
+    return { at: cast(clipped(site, inside, size - 1), 'int64'), weight };
   });
+}
+
+/** What samples read of images [N, channels, elements] with axes of given sizes: [N, channels, samples]. */
+export function sampled(
+  { ops }: Site,
+  flat: Value,
+  channels: number,
+  sizes: readonly number[],
+  taps: readonly (readonly Tap[])[],
+): Value {
+  // Every element that a sample reads: one tap for each axis.
+  const all = taps.reduce<readonly Tap[]>(
+    (made, along, axis) =>
+      made.flatMap((one) =>
+        along.map((tap) => ({
+          at: ops.add(ops.emit('Mul', [one.at, ops.int(sizes[axis]!)]), tap.at),
+          weight: one.weight && tap.weight ? ops.mul(one.weight, tap.weight) : (one.weight ?? tap.weight),
+        })),
+      ),
+    [{ at: ops.int(0), weight: undefined }],
+  );
+  const parts = all.map(({ at, weight }) => {
+    const everywhere = ops.emit('Expand', [at, ops.ints([1, channels, 1])]);
+    const picked = ops.emit('GatherElements', [flat, everywhere], { axis: 2 });
+    return weight === undefined ? picked : ops.mul(picked, weight);
+  });
+  return parts.length === 1 ? parts[0]! : ops.emit('Sum', parts);
 }
 
 /** Samples of images [N, C, ...sizes] at the positions of a grid [N, ...samples, axes], written out as sums of picked elements. */
@@ -83,23 +118,7 @@ const gridSample: Expansion = (site) => {
     const position = ops.slice(grid, grid.dims.length - 1, column, column + 1);
     return tapsAlong(site, ops.reshapeTo(position, [0, 1, -1]), size);
   });
-  // Every element that a sample reads: one tap for each axis.
-  const all = taps.reduce<readonly Tap[]>(
-    (made, along, axis) =>
-      made.flatMap((one) =>
-        along.map((tap) => ({
-          at: ops.add(ops.emit('Mul', [one.at, ops.int(sizes[axis]!)]), tap.at),
-          weight: one.weight && tap.weight ? ops.mul(one.weight, tap.weight) : (one.weight ?? tap.weight),
-        })),
-      ),
-    [{ at: ops.int(0), weight: undefined }],
-  );
-  const parts = all.map(({ at, weight }) => {
-    const everywhere = ops.emit('Expand', [at, ops.ints([1, channels, 1])]);
-    const picked = ops.emit('GatherElements', [flat, everywhere], { axis: 2 });
-    return weight === undefined ? picked : ops.mul(picked, weight);
-  });
-  const total = parts.length === 1 ? parts[0]! : ops.emit('Sum', parts);
+  const total = sampled(site, flat, channels, sizes, taps);
   return [ops.reshapeTo(total, [0, 0, ...grid.dims.slice(1, -1).map((size) => fixed(size, path))])];
 };
 

@@ -158,6 +158,22 @@ of('Attention', [2, 6, 8], (graph, x, more) =>
     is_causal: 1,
   }),
 );
+/** Images, weights, offsets, bias and masks of a DeformConv, one of which is the input. */
+const deformed = (at: number, shapes: readonly (readonly number[])[], low: number, high: number) =>
+  of(
+    'DeformConv',
+    shapes[at]!,
+    (graph, x, more) => {
+      const inputs = shapes.map((dims, i) => (i === at ? x : i === 2 ? more(dims, -1.9, 1.9) : more(dims)));
+      const window = { strides: [2, 1], dilations: [1, 2], pads: [1, 0, 1, 2] };
+      return graph.node('DeformConv', inputs, { ...window, group: 2, offset_group: 2 });
+    },
+    low,
+    high,
+  );
+const deformation = [[2, 4, 5, 6], [6, 2, 3, 3], [2, 36, 3, 4], [6], [2, 18, 3, 4]];
+for (const at of [0, 1, 3, 4]) deformed(at, deformation, -1, 1);
+deformed(2, deformation, 0.1, 0.9);
 of('GridSample', [1, 2, 4, 5], (graph, x, more) =>
   graph.node('GridSample', [x, more([1, 2, 3, 2], -1.2, 1.2)]),
 );

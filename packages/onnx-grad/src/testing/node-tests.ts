@@ -6,11 +6,13 @@ import {
   codeOf,
   dtypeOf,
   everyGraph,
+  filled,
   fromNumbers,
   isFloat,
   numbersOf,
   readModel,
   readTensor,
+  writeAttribute,
   writeTensor,
 } from '@gauntlet/onnx';
 
@@ -112,13 +114,22 @@ export function retyped({ model, feeds }: NodeTest, dtype: DType): NodeTest {
   const convert = (tensor: Tensor): Tensor =>
     isFloat(tensor.dtype) ? fromNumbers(dtype, numbersOf(tensor), tensor.dims) : tensor;
   const nodes = [...everyGraph(model.graph!), ...model.functions].flatMap(({ node }) => node);
+  // The scales of a Resize are float32 whatever it resizes.
+  const scales = new Set(
+    nodes.flatMap(({ opType, input }) => (opType === 'Resize' ? input.slice(2, 3) : [])),
+  );
   for (const graph of everyGraph(model.graph!)) {
-    graph.initializer = graph.initializer.map((proto) => writeTensor(convert(readTensor(proto)), proto.name));
+    graph.initializer = graph.initializer.map((proto) =>
+      scales.has(proto.name) ? proto : writeTensor(convert(readTensor(proto)), proto.name),
+    );
     for (const { type } of [...graph.input, ...graph.output, ...graph.valueInfo]) {
       if (type?.value.case === 'tensorType') type.value.value.elemType = wanted(type.value.value.elemType);
     }
   }
   for (const node of nodes) {
+    if (scales.has(node.output[0]!)) continue;
+    if (node.opType === 'ConstantOfShape' && node.attribute.length === 0)
+      node.attribute.push(writeAttribute('value', filled('float32', 0, [1])));
     for (const attribute of node.attribute) {
       if (attribute.t !== undefined)
         attribute.t = writeTensor(convert(readTensor(attribute.t)), attribute.t.name);
