@@ -7,6 +7,7 @@ import { legibly } from './legible.js';
 import { serve } from './model.js';
 import type { OpenOnnxSettings } from './open.js';
 import { prepare } from './prepare.js';
+import { runFirst } from './run-first.js';
 import { serveTexts } from './text.js';
 import type { Prepared } from './prepared.js';
 import { type Read, readModelFile } from './read.js';
@@ -19,9 +20,14 @@ export interface Question {
   readonly folder: string;
   /** How many bytes of external data this process has the limits for. */
   readonly external: number;
+  /** If given, only so many of the nodes are run, as far as the run that sizes are learnt from; 0 asks for the paths of all. */
+  readonly first?: number;
 }
 
-/** The prepared model, with its bytes in a file of the folder; how much external data it has, where that is too much; or why there is none. */
+/**
+ * The prepared model, with its bytes in a file of the folder; how much external data it has, where that is too much; the paths of its nodes,
+ * in the order in which they run; or why there is none.
+ */
 export type Answer =
   | {
       readonly prepared: Omit<Prepared, 'model' | 'types'>;
@@ -29,14 +35,16 @@ export type Answer =
       readonly file: string;
     }
   | { readonly external: number }
+  | { readonly nodes: readonly string[] }
   | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly foreseen: boolean } };
 
 const FILE = 'prepared.onnx';
 
-async function answer({ path, settings, folder, external }: Question): Promise<Answer> {
+async function answer({ path, settings, folder, external, first }: Question): Promise<Answer> {
   try {
     const read = await legibly(readModelFile(path, settings));
     if (read.external.size > external) return { external: read.external.size };
+    if (first !== undefined) return { nodes: await runFirst(path, settings, read, first) };
     const { model, types, ...prepared } = await rehearsed(path, settings, read);
     await writeFile(join(folder, FILE), model);
     return { prepared, types: [...types], file: FILE };

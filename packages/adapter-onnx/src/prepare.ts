@@ -7,6 +7,7 @@ import {
   Graph,
   inline,
   isFloat,
+  nodePath,
   OnnxError,
   readsOf,
   sortNodes,
@@ -24,7 +25,7 @@ import { legible, legibly } from './legible.js';
 import { BATCH, type Prepared } from './prepared.js';
 import { atPath, type Read, readModelFile, type ReadSettings } from './read.js';
 import { takeScores, withZero } from './scores.js';
-import { learnTypes, sized, type Types } from './shapes.js';
+import { firstOpen, learnTypes, sized, type Types } from './shapes.js';
 import { tidy } from './tidy.js';
 
 /** The loss by which it is found out whether a model has gradients. */
@@ -47,22 +48,30 @@ export const prepare = (path: string, settings: PrepareSettings, read?: Read): P
   legibly(prepareFile(path, settings, read));
 
 async function prepareFile(path: string, settings: PrepareSettings, read?: Read): Promise<Prepared> {
-  const { model, external } = read ?? (await readModelFile(path, settings));
-  const draft = atPath(path, () => {
-    const graph = new Graph(upgrade(model));
-    const own = [...graph.proto.initializer];
-    const inputs = takeInputs(graph, settings, path);
-    const scores = takeScores(graph, settings.output, path);
-    standardise(graph);
-    // ONNX Runtime does not say where a cycle is.
-    sortNodes(graph.proto);
-    const weights = settings.keepWeights === true ? weightsOf(graph, own) : [];
-    return { ...inputs, scores, external, weights };
-  });
+  const whole = read ?? (await readModelFile(path, settings));
+  const draft = atPath(path, () => draftOf(whole, settings, path));
+  const { graph, learnt } = await run(whole, draft, settings, path);
+  return atPath(path, () => finish(graph, draft, learnt, path));
+}
+
+/** What goes into a model and what comes out, of a file's own graph, which is made to be just that. */
+export function draftOf({ model, external }: Read, settings: PrepareSettings, path: string): Draft {
+  const graph = new Graph(upgrade(model));
+  const own = [...graph.proto.initializer];
+  const inputs = takeInputs(graph, settings, path);
+  const scores = takeScores(graph, settings.output, path);
+  standardise(graph);
+  // ONNX Runtime does not say where a cycle is.
+  sortNodes(graph.proto);
+  const weights = settings.keepWeights === true ? weightsOf(graph, own) : [];
+  return { ...inputs, scores, external, weights };
+}
+
+/** Has ONNX Runtime tidy a drafted model, writes loops out, and learns every tensor's type from runs. */
+export async function run({ model }: Read, draft: Draft, settings: PrepareSettings, path: string) {
   const tidied = await tidy(model, path, draft.weights);
   const graph = new Graph(atPath(path, () => inline(tidied)));
-  const learnt = await learn(graph, draft, path, settings.bounds);
-  return atPath(path, () => finish(graph, draft, learnt, path));
+  return { graph, learnt: await learn(graph, draft, path, settings.bounds) };
 }
 
 /** The float initialisers among `own` that nodes compute with; the scales of a Resize only say how. */
@@ -75,7 +84,8 @@ function weightsOf({ proto }: Graph, own: readonly TensorProto[]): readonly stri
   );
 }
 
-interface Draft extends Inputs {
+/** What is known of a model before it runs. */
+export interface Draft extends Inputs {
   readonly weights: readonly string[];
   readonly scores: string;
   readonly external: External;
@@ -114,6 +124,7 @@ async function learn(
         const rows = types.get(scores)?.dims[0];
         if (batches.length > 1 && rows === BATCH) return { types, batch: 'any' };
         if (batches.length === 1 && rows === size) return { types, batch: size };
+        failure ??= typeof rows === 'string' ? looseScores(graph, types, path) : undefined;
         failure ??= badScores(types.get(scores), path);
         break;
       } catch (error) {
@@ -212,6 +223,22 @@ const badScores = (type: TensorType | undefined, path: string): GauntletError =>
     remedy: 'Name the output that holds them with --output, or export the model as a classifier.',
     code: 'unsupported',
   });
+
+/** As many scores as the data make; undefined if it is not known where that comes from. */
+function looseScores(graph: Graph, types: Types, path: string): GauntletError | undefined {
+  const node = firstOpen(graph, types);
+  return (
+    node &&
+    unexpected({
+      found: 'rows of scores, whose number follows the data',
+      at: `${nodePath(node)} of ${path}`,
+      expected: 'one row of float class scores per sample: [N, classes]',
+      remedy:
+        'Name the output that holds them with --output, or export the model with a fixed shape of this tensor.',
+      code: 'unsupported',
+    })
+  );
+}
 
 /** How many bytes the tensors that nodes make take per sample. */
 function bytesOf(graph: Graph, types: Types, batch: number | 'any'): number {

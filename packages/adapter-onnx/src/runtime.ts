@@ -116,7 +116,10 @@ function firstLine(cause: unknown): string {
     .replace(/\s+/g, ' ')
     .replace(/(?:\/[\w.+-]+)+\.(?:cc|h):\d+ /g, '')
     .replace(/[\w:<>,&*\s]*onnxruntime::[\w:~<>]+\([^)]*\)(?: const)? /g, '')
-    .replace(/Non-zero status code returned while running (\S+) node\. Name:'([^']*)' /, '$1 "$2": ')
+    .replace(
+      /Non-zero status code returned while running (\S+) node\. Name:'([^']*)' ?/,
+      (_all, op: string, name: string) => `${op}${name && ` "${name}"`}: `,
+    )
     .trim();
   return line.length > 240 ? `${line.slice(0, 240)}...` : line.replace(/\.$/, '');
 }

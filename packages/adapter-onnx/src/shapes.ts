@@ -5,6 +5,7 @@ import {
   fromNumbers,
   Graph,
   isFloat,
+  type NodeProto,
   readModel,
   type TensorType,
   writeModel,
@@ -102,3 +103,10 @@ function dimsOf(name: string, sizes: readonly (readonly number[])[], batches: re
     return share === 1 ? BATCH : `${share}*${BATCH}`;
   });
 }
+
+const isOpen = (type: TensorType | undefined): boolean =>
+  type?.dims.some((size) => typeof size === 'string' && !/^(\d+\*)?N$/.test(size)) ?? false;
+
+/** The first node whose output has a size that follows the data; undefined if no tensor has one. */
+export const firstOpen = ({ proto }: Graph, types: Types): NodeProto | undefined =>
+  proto.node.find(({ output }) => output.some((name) => isOpen(types.get(name))));

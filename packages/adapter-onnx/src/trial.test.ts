@@ -80,6 +80,44 @@ describe('a trial', () => {
     await trial.close();
   }, 30_000);
 
+  // ONNX Runtime 1.30 dies of both.
+  it.each<[string, string, (graph: Graph, x: string) => string]>([
+    [
+      'loaded',
+      'node "the mean" (Mean)',
+      (graph, x) => graph.node('Mean', [graph.node('Exp', [x]), x, ''], {}, { name: 'the mean' }),
+    ],
+    [
+      'run',
+      'node OneHot of "OneHot_0"',
+      (graph, x) => {
+        const depth = graph.constant({ dtype: 'int64', dims: [0], data: new BigInt64Array(0) });
+        const places = graph.node('Cast', [x], { to: 7 });
+        return graph.node('ReduceSum', [graph.node('OneHot', [places, depth, floats(graph, [2], [0, 1])])]);
+      },
+    ],
+  ])(
+    'names the node that takes the process down when it is %s',
+    async (_when, node, odd) => {
+      const path = folder.model(
+        chain(['N', 4], (graph, x) => {
+          const before = graph.node('Sin', [graph.node('Neg', [x])]);
+          const beside = graph.node('Cos', [x]);
+          return graph.node('Add', [graph.node('Tanh', [odd(graph, before)]), graph.node('Exp', [beside])]);
+        }),
+      );
+      const trial = await openTrial();
+      await expect(trial.prepare(path, { bounds: [0, 1] })).rejects.toThrow(
+        new RegExp(
+          `^Unexpected op that took its process down \\(SIG\\w+\\) at ${node.replace(/[()]/g, '\\$&')} of .*, expected one that loads and runs within its limits of memory and time\\. Do not`,
+        ),
+      );
+      await trial.prepare(DIGITS, { bounds: [0, 1] });
+      await trial.close();
+    },
+    30_000,
+  );
+
   it('refuses terabytes', async () => {
     const trial = await openTrial();
     await expect(trial.prepare(huge(), { bounds: [0, 1] })).rejects.toThrow(

@@ -5,6 +5,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GauntletError, unexpected } from '@gauntlet/core';
 import type { Answer, Question } from './child.js';
+import { findCulprit } from './culprit.js';
+import { legible } from './legible.js';
 import type { OpenOnnxSettings } from './open.js';
 import type { Prepared } from './prepared.js';
 
@@ -60,19 +62,30 @@ export async function openTrial(limits: TrialLimits = {}): Promise<Trial> {
         ({ size }) => size,
         () => 0,
       );
-      const tried = (size: number, external: number) => {
+      const tried = (size: number, external: number, only: Pick<Question, 'first'> = {}) => {
         if (child === undefined || child.killed || child.exitCode !== null || child.signalCode !== null) {
           child = start(folder, limits.memory ?? memoryFor(size));
           started++;
         }
-        return ask(child, { path, settings, folder, external }, limits.seconds ?? secondsFor(size));
+        const question = { path, settings, folder, external, ...only };
+        return ask(child, question, limits.seconds ?? secondsFor(size));
       };
-      let answer = await tried(bytes, EXTERNAL);
+      let [size, external] = [bytes, EXTERNAL];
+      let answer = await tried(size, external);
       if ('external' in answer) {
         child?.kill('SIGKILL');
-        answer = await tried(bytes + answer.external, answer.external);
+        [size, external] = [bytes + answer.external, answer.external];
+        answer = await tried(size, external);
       }
       if ('external' in answer) throw changing(path);
+      if ('died' in answer) {
+        const node = answer.crashed
+          ? await findCulprit((first) => tried(size, external, { first }))
+          : undefined;
+        throw dead(path, answer, node);
+      }
+      // Only parts of a model are answered by the names of nodes.
+      if ('nodes' in answer) throw changing(path);
       if ('error' in answer) throw new GauntletError(answer.error.code, answer.error.message);
       const file = join(folder, answer.file);
       const model = await readFile(file);
@@ -129,22 +142,44 @@ function start(folder: string, memory: number): ChildProcess {
   });
 }
 
+/** How a process ended that was asked. */
+export interface Death {
+  readonly died: string;
+  /** Whether something inside took it down; else it was killed, or its time was over. */
+  readonly crashed: boolean;
+  readonly cause?: unknown;
+}
+
+const dead = (path: string, { died, cause }: Death, node: string | undefined) =>
+  unexpected(
+    {
+      found: `${node === undefined ? 'model' : 'op'} that ${died}`,
+      at: node === undefined ? path : `${legible(node)} of ${path}`,
+      expected: 'one that loads and runs within its limits of memory and time',
+      remedy: 'Do not use this file, or export the model again.',
+    },
+    { cause },
+  );
+
+/** Signals that a process gets from others. */
+const FROM_OUTSIDE: ReadonlySet<string | null> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
+
 /** Asks the child and waits for its answer, its death, or the end of its time. */
-function ask(child: ChildProcess, question: Question, seconds: number): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const died = (how: string, cause?: unknown) =>
+function ask(child: ChildProcess, question: Question, seconds: number): Promise<Answer | Death> {
+  return new Promise((resolve) => {
+    const died = (how: string, more: Partial<Death> = {}) =>
       end(() => {
         child.kill('SIGKILL');
-        const remedy = 'Do not use this file, or export the model again.';
-        const expected = 'one that loads and runs within its limits of memory and time';
-        reject(unexpected({ found: `model that ${how}`, at: question.path, expected, remedy }, { cause }));
+        resolve({ died: how, crashed: false, ...more });
       });
     const timer = setTimeout(() => died(`gave no answer within ${Math.round(seconds)} s`), seconds * 1000);
     const onMessage = (answer: unknown) => end(() => resolve(answer as Answer));
     const onExit = (code: number | null, signal: string | null) =>
-      died(`took its process down (${signal ?? `exit code ${code}`})`);
+      died(`took its process down (${signal ?? `exit code ${code}`})`, {
+        crashed: !FROM_OUTSIDE.has(signal),
+      });
     const onError = (cause: Error) =>
-      died(`cannot be tried in ${basename(process.execPath)} (${cause.message})`, cause);
+      died(`cannot be tried in ${basename(process.execPath)} (${cause.message})`, { cause });
     const end = (then: () => void) => {
       clearTimeout(timer);
       child.off('message', onMessage).off('exit', onExit).off('error', onError);
