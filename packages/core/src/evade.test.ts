@@ -427,3 +427,23 @@ it('keeps no answer and no scores of a point that breaks a model by NaN', async 
   expect(found.labels[0]).toBe(ABSTAIN);
   expect(found.scores.has(0)).toBe(false);
 });
+
+it('counts a random model as broken where most of its draws give NaN, whatever class has the highest number', async () => {
+  const toy = linearToy();
+  const scores = async (points: Tensor) => {
+    const answers = await toy.model.scores(points);
+    // The class of the first sample is the only one that has a score.
+    answers.data[1 - toy.y[0]!] = NaN;
+    return answers;
+  };
+  const labels = async (points: Tensor) => argmax(await scores(points));
+  const random: Toy['model'] = { ...toy.model, scores, labels, draw: () => random };
+  const look = attack(async ({ model, x }) => (await model.scores(x), x));
+  const lookAtLabels = attack(async ({ model, x }) => (await model.labels(x), x), 'labels' as never);
+  for (const attack of [look, lookAtLabels]) {
+    const found = await evade(task(toy, { model: random, attack }));
+    expect(found.reached[0]).toBe(1);
+    expect(found.labels[0]).toBe(ABSTAIN);
+    expect(found.scores.has(0)).toBe(false);
+  }
+});

@@ -1,6 +1,8 @@
 import { trainableToy } from '@gauntlet/testing';
 import { like, row, type Tensor } from '@gauntlet/tensor';
 import {
+  ABSTAIN,
+  accuracyOf,
   type Dataset,
   definePoisoning,
   defineTraining,
@@ -11,6 +13,7 @@ import {
   type PoisoningTask,
   type Schema,
   type Tensors,
+  triggeredOf,
 } from './index.js';
 
 const anything: Schema = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
@@ -124,6 +127,26 @@ it('asks the trained model about every clean sample, with the trigger and withou
   );
   expect(new Set(rows.map(({ triggered }) => triggered))).toEqual(new Set([mark]));
   expect(rows[0]).toMatchObject({ attack: 'attack/ones', share: 0.25, target: 1, seed: 0 });
+});
+
+it('takes no class from scores with a NaN, while it trains and after', async () => {
+  const given = task();
+  // The other class has a number, and would be right for half of the samples.
+  const scores = async (points: Tensor) => {
+    const answers = await toy.model.scores(points);
+    return like(
+      answers,
+      answers.data.map((value, i) => (i % 2 === 0 ? NaN : value)),
+    );
+  };
+  const accuracies: number[] = [];
+  const onEpoch = ({ clean }: { clean: number }) => void accuracies.push(clean);
+  const training = { ...given.training, model: { ...toy.model, scores } };
+  const rows = await poison({ ...given, training }, { ...io, onEpoch });
+  expect(accuracies).toEqual([0]);
+  expect(new Set(rows.flatMap(({ answer, triggered }) => [answer, triggered]))).toEqual(new Set([ABSTAIN]));
+  expect(accuracyOf(rows)).toBe(0);
+  expect(triggeredOf(rows)).toBe(0);
 });
 
 describe('federate', () => {

@@ -31,6 +31,7 @@ export interface PoisonRow {
   readonly target: number | null;
   readonly sample: number | string;
   readonly label: number;
+  /** ABSTAIN where it gives none. */
   readonly answer: number;
   /** Its answer where the trigger is on the sample; null for an attack that has none. */
   readonly triggered: number | null;

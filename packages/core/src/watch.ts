@@ -14,7 +14,7 @@ export interface Found<P extends Points = Tensor> {
   readonly reached: Uint8Array;
   /** That point (the nearest, where the attack finds the smallest); the clean input until then. */
   readonly points: P;
-  /** The model's answers on `points`; ABSTAIN where its scores hold a NaN. */
+  /** The model's answers on `points`; ABSTAIN where it gives none, as where its scores hold a NaN. */
   readonly labels: Int32Array;
   /** Its scores on `points`, one number per class, of the samples that reached the goal; empty where it gives none. */
   readonly scores: Map<number, Float32Array>;
@@ -150,8 +150,7 @@ export function watch<A extends Access, P extends Points>(task: Task<A, P>): Wat
       found.reached[sample] = 1;
       found.distance[sample] = far(place);
       const own = scores && row(scores, place);
-      // Which of some scores is the highest, a NaN among them leaves open.
-      const answer = own?.some(Number.isNaN) ? ABSTAIN : labels[place]!;
+      const answer = labels[place]!;
       found.labels[sample] = answer;
       if (own !== undefined && answer !== ABSTAIN) found.scores.set(sample, own.slice());
       setPoint(found.points, sample, pointAt(call, place));

@@ -18,8 +18,10 @@ describe('tensor', () => {
   it.each([
     [[1, 5, 3], 1],
     [[7, 7, 7], 0],
-    [[NaN, 1, 2], 2],
-    [[1, NaN, 0], 0],
+    [[NaN, 1, 2], -1],
+    [[1, NaN, 0], -1],
+    [[NaN, NaN, NaN], -1],
+    [[-Infinity, 1, Infinity], 2],
   ])('argmax of %p is %p', (values, expected) => {
     expect(argmax(tensor(Float32Array.from(values), [1, 3]))[0]).toBe(expected);
   });

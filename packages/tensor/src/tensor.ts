@@ -60,15 +60,17 @@ export const add = (a: Tensor, b: Tensor): Tensor =>
     a.data.map((value, i) => value + b.data[i]!),
   );
 
-/** The place of each row's largest number: the first of several, and never a NaN. */
+/** The place of each row's largest number, the first of several; -1, which is no place, where a NaN among them leaves that open. */
 export function argmax(t: Tensor): Int32Array {
   const size = rowSize(t);
   const best = new Int32Array(rows(t));
   for (let i = 0; i < best.length; i++) {
     const at = i * size;
     let top = 0;
-    for (let j = 1; j < size; j++) {
-      if (t.data[at + j]! > t.data[at + top]! || Number.isNaN(t.data[at + top]!)) top = j;
+    for (let j = 0; j < size && top >= 0; j++) {
+      const value = t.data[at + j]!;
+      if (Number.isNaN(value)) top = -1;
+      else if (value > t.data[at + top]!) top = j;
     }
     best[i] = top;
   }

@@ -1,6 +1,6 @@
 import { defineAttack, reachedByScores } from '@gauntlet/core';
 import { lead } from '@gauntlet/kit';
-import { argmax, norm, row, take, type Tensor } from '@gauntlet/tensor';
+import { norm, row, take, type Tensor } from '@gauntlet/tensor';
 import { z } from 'zod';
 
 /**
@@ -47,7 +47,7 @@ export default defineAttack({
     const total = new Float32Array(x.data.length);
     const at = { ...x, data: x.data.slice() };
     const towards = goal.kind === 'targeted';
-    let leader = argmax(clean);
+    let leader = Int32Array.from(rivals, ([first]) => first!);
     let running = [...goal.classes.keys()];
     for (let step = 0; step < options.steps && running.length > 0; step++) {
       const pairs = running.flatMap((i) =>
