@@ -87,6 +87,37 @@ const cases: readonly (readonly [string, readonly number[], Build])[] = [
     after(conv(32, 16, [1, 1]), relu, both(halving, conv(32, 32, [1, 1], { strides: [2, 2] }))),
   ],
   ['widened and halved without an activation', [16, 7, 6], after(conv(32, 16, [1, 1]), halving)],
+  ...(
+    [
+      ['pooled', pool(3, 2, 1)],
+      ['halved', conv(32, 16, [4, 4], { strides: [2, 2], ...pads(1) })],
+      ['halved by one', conv(32, 16, [1, 1], { strides: [2, 2] })],
+      [
+        'read by two',
+        both(
+          conv(32, 16, [1, 1], { strides: [2, 2] }),
+          conv(32, 16, [3, 3], { strides: [2, 2], ...pads(1) }),
+        ),
+      ],
+    ] as const
+  ).flatMap(([what, next]) =>
+    (
+      [
+        ['3 channels, 7x7 of stride 2', [3, 24, 20], conv(16, 3, [7, 7], { strides: [2, 2], ...pads(3) })],
+        ['3 channels, over the edge', [3, 22, 18], conv(16, 3, [3, 3], { strides: [2, 2], ...pads(1) })],
+        ['1 channel, 4x4 of stride 2', [1, 16, 12], conv(16, 1, [4, 4], { strides: [2, 2], ...pads(1) })],
+        ['5 channels, 3x3', [5, 8, 10], conv(16, 5, [3, 3], pads(1))],
+        ['2 channels, 3x2 of stride 3 by 1', [2, 18, 9], conv(16, 2, [3, 2], { strides: [3, 1] })],
+      ] as const
+    ).map(
+      ([name, dims, first]) =>
+        [
+          `${name}, then ${what}`,
+          dims,
+          after(first, what === 'read by two' ? clip(0, 6) : relu, next),
+        ] as const,
+    ),
+  ),
   [
     'a pool and a convolution of one image',
     [16, 8, 8],

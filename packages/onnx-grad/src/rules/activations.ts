@@ -5,7 +5,7 @@ import { clipped, whenInside } from './masks.js';
 import { maskedByPool } from './pool.js';
 
 const relu: Rule = (site) => [
-  () => (maskedByPool(site, site.node.output[0]!) ? site.g : clipped(site, 0, Infinity)),
+  () => (maskedByPool(site, site.node.output[0]!) ? (site.phases() ?? site.g) : clipped(site, 0, Infinity)),
 ];
 
 /** At constant bounds the gradient is 0, as torch.clamp and relu6 have it; bounds that are tensors take it over there. */

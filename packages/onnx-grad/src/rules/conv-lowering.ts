@@ -1,8 +1,8 @@
-import { attributesOf } from '@gauntlet/onnx';
+import { attributesOf, type Graph, type NodeProto } from '@gauntlet/onnx';
 
 import type { Site } from '../rule.js';
 import type { Phases, Value } from '../value.js';
-import { BLOCK, byPhases } from './phases.js';
+import { BLOCK, byPhases, imageFromPhases } from './phases.js';
 import type { Window } from './window.js';
 import { spread } from './window.js';
 
@@ -28,37 +28,56 @@ export function inputGradient(convolution: Convolution): Value | Phases {
 }
 
 /**
- * What a convolution by one does to every pixel it does to every phase: a gradient by phases stays so, where it is laid out more cheaply behind the convolution, in fewer channels.
- * Undefined if it is not by phases or the tensor is not of such a convolution.
+ * The gradient of a tensor by phases, where the convolution that made it has fewer channels behind it, so that pixels are laid out more cheaply there: one that does to every
+ * phase what it does to every pixel, or one of images. Undefined if the gradient is not by phases.
  */
-export function phasesOfNarrow(site: Site, name = site.node.output[0]!): Phases | undefined {
-  const { graph } = site;
-  const maker = graph.producer(name);
-  if (maker?.opType !== 'Conv' || maker.domain !== '') return undefined;
-  const weights = graph.constantType(maker.input[1] ?? '');
-  const [filters = 0, channels = 0, ...kernel] = (weights?.dims ?? []) as number[];
-  const attr = attributesOf(maker);
-  const still =
-    [attr.ints('strides', []), kernel].every((sizes) => sizes.every((size) => size === 1)) &&
-    attr.ints('pads', []).every((size) => size === 0);
-  return weights?.dtype === 'float32' &&
-    kernel.length === 2 &&
-    filters > channels &&
-    still &&
-    attr.int('group', 1) === 1
-    ? site.phases()
+export function phasesFor(site: Site, name: string): Phases | undefined {
+  const maker = site.graph.producer(name);
+  const narrows = maker !== undefined && (isWidening(site.graph, maker) || isOfImages(site.graph, maker));
+  return narrows ? site.phases() : undefined;
+}
+
+/** The sizes of the constant float weights of a 2-D convolution of one group; undefined for any other node. */
+function weightsOf(graph: Graph, node: NodeProto): readonly number[] | undefined {
+  const { opType, domain, input } = node;
+  const weights = graph.constantType(input[1] ?? '');
+  const one = attributesOf(node).int('group', 1) === 1;
+  return opType === 'Conv' &&
+    domain === '' &&
+    one &&
+    weights?.dtype === 'float32' &&
+    weights.dims.length === 4
+    ? (weights.dims as number[])
     : undefined;
+}
+
+/** Whether a node is a convolution by one to more channels than it reads. */
+function isWidening(graph: Graph, node: NodeProto): boolean {
+  const [filters, channels, ...kernel] = weightsOf(graph, node) ?? [0, 0];
+  const attr = attributesOf(node);
+  return (
+    filters! > channels! &&
+    [kernel, attr.ints('strides', [])].every((sizes) => sizes.every((size) => size === 1)) &&
+    attr.ints('pads', []).every((size) => size === 0)
+  );
+}
+
+/** Whether a node is a convolution of few channels with windows that overlap. */
+function isOfImages(graph: Graph, node: NodeProto): boolean {
+  const [, channels, ...kernel] = weightsOf(graph, node) ?? [0, BLOCK];
+  const strides = attributesOf(node).ints('strides', [1, 1]);
+  return channels! < BLOCK && kernel.some((size, i) => size > strides[i]!);
 }
 
 /** The gradient by a convolution with constant weights; undefined where there is none that pays. */
 function asConvolution(convolution: Convolution): Value | Phases | undefined {
   const { site, window, group } = convolution;
-  const { x } = site;
+  const { x, graph, node } = site;
+  if (isOfImages(graph, node)) return imageFromPhases(convolution);
   const channels = Number(x(0).dims[1]);
   const depthwise = group > 1 && channels === group;
-  const few = group === 1 && channels < BLOCK && window.kernel.some((size, i) => size > window.strides[i]!);
-  if ((!(channels > group) && !depthwise) || few) return undefined;
-  const arrived = phasesOfNarrow(site);
+  if (!(channels > group) && !depthwise) return undefined;
+  const arrived = isWidening(graph, node) ? site.phases() : undefined;
   if (arrived !== undefined) return pointwise(site, arrived);
   const phases = byPhases(convolution);
   if (phases !== undefined) return phases;

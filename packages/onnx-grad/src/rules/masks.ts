@@ -1,7 +1,7 @@
 import type { Ops } from '../ops.js';
 import type { Site } from '../rule.js';
 import type { Phases, Value } from '../value.js';
-import { phasesOfNarrow } from './conv-lowering.js';
+import { phasesFor } from './conv-lowering.js';
 import { type Reading, scaled, STEEP } from './depthwise.js';
 
 /** Bounds that are nearer to 0, without being it, cannot be told from their neighbours by a product. */
@@ -14,7 +14,7 @@ export const whenPositive = (site: Site, y: Value, g: Value): Value => whenInsid
 export function clipped(site: Site, low: number, high: number): Value | Phases {
   const { ops, node, x } = site;
   const y = site.y();
-  const phases = isFast(site, y, low, high) ? phasesOfNarrow(site, node.input[0]) : undefined;
+  const phases = isFast(site, y, low, high) ? phasesFor(site, node.input[0]!) : undefined;
   if (phases === undefined) return whenInside(site, y, low, high, site.g);
   const mask = maskOf(ops, y, low, high);
   const { stride } = phases;

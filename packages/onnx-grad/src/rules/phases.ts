@@ -1,10 +1,11 @@
-import type { Dim, Tensor } from '@gauntlet/onnx';
+import type { Dim, Tensor, TensorType } from '@gauntlet/onnx';
 
 import type { Ops } from '../ops.js';
 import type { Phases, Value } from '../value.js';
 import { elements, product } from '../value.js';
 import type { Convolution } from './conv-lowering.js';
 import { scaled } from './depthwise.js';
+import type { Window } from './window.js';
 
 /** ONNX Runtime's blocked layout holds channels in blocks of 16 (of 8 where registers are shorter). */
 export const BLOCK = 16;
@@ -17,22 +18,42 @@ export const BLOCK = 16;
  * the kernel has gaps, shapes are not known, or the weights are not read.
  */
 export function byPhases(convolution: Convolution): Value | Phases | undefined {
-  const { site, window, group } = convolution;
-  const { x, g, ops, graph, node } = site;
-  const [stride = 1] = window.strides;
-  const sizes = [...x(0).dims.slice(1), ...g.dims.slice(2)];
-  if (sizes.length !== 5 || sizes.some((size) => typeof size === 'string') || stride === 1) return undefined;
-  if (window.strides.some((each) => each !== stride) || window.dilations.some((each) => each !== 1))
-    return undefined;
-  const weights = graph.value(node.input[1]!);
-  if (weights === undefined) return undefined;
-  const all = range(stride * stride).map((phase) => [Math.floor(phase / stride), phase % stride] as const);
-  const together = group === 1 && Number(x(0).dims[1]) % BLOCK !== 0;
-  const phases = (together ? [all] : all.map((phase) => [phase])).map((own) => {
-    const part = partOf(convolution, own);
-    return part && phaseConvolution(convolution, weights, part);
+  const { ops, x } = convolution.site;
+  const image = x(0);
+  const spread = spreadOf(convolution, convolution.site.g);
+  if (spread === undefined || spread.stride === 1) return undefined;
+  const { stride, group } = spread;
+  if (group === 1 && Number(image.dims[1]) % BLOCK !== 0) {
+    const all = phaseConvolution(ops, spread, offsetsBelow(stride));
+    return all && imageOf(ops, all, stride, image);
+  }
+  return {
+    stride,
+    phases: offsetsBelow(stride).map((phase) => phaseConvolution(ops, spread, [phase])),
+    whole: image,
+  };
+}
+
+/**
+ * The gradient of an image of few channels from a gradient that has arrived by phases, which is not laid out for it. Window i = p m + b of phase b among p reaches
+ * pixel y = s p q + a where s p (m - q) = a + (pad - s b) - t: as a window m of stride s p, with less padding. So each phase is convolved to squares of
+ * s p by s p pixels, which are channels until all are added. Undefined where nothing came by phases, or what hangs over the edge.
+ */
+export function imageFromPhases(convolution: Convolution): Value | undefined {
+  const { site, window } = convolution;
+  const { ops, x } = site;
+  const { stride, phases, whole } = site.phases() ?? { stride: 1, phases: [], whole: x(0) };
+  if (whole.dims.slice(2).some((size) => typeof size === 'string' || size % stride !== 0)) return undefined;
+  const parts = offsetsBelow(stride).flatMap((offsets, phase) => {
+    const g = phases[phase];
+    const strides = window.strides.map((each) => each * stride);
+    const begins = window.begins.map((begin, i) => begin - window.strides[i]! * offsets[i]!);
+    return g === undefined ? [] : [spreadOf({ ...convolution, window: { ...window, strides, begins } }, g)];
   });
-  return together ? cropped(ops, pixelsOf(ops, phases[0]!, stride), x(0)) : { stride, phases, whole: x(0) };
+  const [first] = parts;
+  if (first === undefined || parts.includes(undefined)) return undefined;
+  const squares = parts.flatMap((part) => phaseConvolution(ops, part!, offsetsBelow(first.stride)) ?? []);
+  return squares.length === 0 ? undefined : imageOf(ops, squares.reduce(ops.add), first.stride, x(0));
 }
 
 /** A gradient that was kept by phases, as an image in the blocked layout. */
@@ -53,51 +74,69 @@ export const sumOfPhases = (ops: Ops, all: readonly Phases[]): Phases => ({
   }),
 });
 
-/** Phases that are made by one convolution, as its channels. */
-interface Part {
-  readonly phases: readonly (readonly [number, number])[];
-  /** The offsets that they read along height and width. */
-  readonly axes: readonly Offsets[];
+/** A gradient g that a convolution's windows spread over its image, with constant weights and one stride. */
+interface Spread {
+  readonly g: Value;
+  readonly image: TensorType;
+  readonly weights: Tensor;
+  readonly window: Window;
+  readonly group: number;
+  readonly stride: number;
 }
 
-interface Offsets {
+function spreadOf({ site, window, group }: Convolution, g: Value): Spread | undefined {
+  const { x, graph, node } = site;
+  const [stride = 1] = window.strides;
+  const sizes = [...x(0).dims.slice(1), ...g.dims.slice(2)];
+  if (sizes.length !== 5 || sizes.some((size) => typeof size === 'string')) return undefined;
+  if (window.strides.some((each) => each !== stride) || window.dilations.some((each) => each !== 1))
+    return undefined;
+  const weights = graph.value(node.input[1]!);
+  return weights && { g, image: x(0), weights, window, group, stride };
+}
+
+/** The rows and columns of the phases of a stride. */
+const offsetsBelow = (stride: number): Phase[] =>
+  range(stride * stride).map((phase) => [Math.floor(phase / stride), phase % stride]);
+
+type Phase = readonly [row: number, column: number];
+
+/** The offsets at which some phases read along an axis. */
+interface Reach {
   readonly least: number;
   readonly count: number;
 }
 
-/** How phases are made together; undefined where no tap reaches them. */
-function partOf({ site, window }: Convolution, phases: Part['phases']): Part | undefined {
-  const { kernel, begins, strides } = window;
-  const sizes = site.x(0).dims.slice(2) as number[];
-  const windows = site.g.dims.slice(2) as number[];
-  const axes = kernel.map((size, i): Offsets | undefined => {
-    const stride = strides[i]!;
+/** How far some phases reach along height and width; undefined where no tap reaches them. */
+function reachOf(
+  { image, g, window, stride }: Spread,
+  phases: readonly Phase[],
+): readonly Reach[] | undefined {
+  const axes = window.kernel.map((size, i): Reach | undefined => {
     const reached = range(size).flatMap((tap) =>
-      phases.map((phase) => (phase[i]! + begins[i]! - tap) / stride).filter(Number.isInteger),
+      phases.map((phase) => (phase[i]! + window.begins[i]! - tap) / stride).filter(Number.isInteger),
     );
     if (reached.length === 0) return undefined;
     // Offsets that have no tap are read with zero weights where padding would have to be negative.
     const least = Math.min(0, ...reached);
-    const last = windows[i]! - Math.ceil(sizes[i]! / stride);
+    const last = Number(g.dims[i + 2]) - Math.ceil(Number(image.dims[i + 2]) / stride);
     return { least, count: Math.max(last, ...reached) - least + 1 };
   });
-  return axes.includes(undefined) ? undefined : { phases, axes: axes as Offsets[] };
+  return axes.includes(undefined) ? undefined : (axes as Reach[]);
 }
 
-/** [N, (phases) C, ceil(height / stride), ceil(width / stride)] */
-function phaseConvolution(
-  { site, window, group }: Convolution,
-  weights: Tensor,
-  { phases, axes }: Part,
-): Value {
-  const { x, g, ops } = site;
-  const [rows, channels, ...sizes] = x(0).dims as [Dim, number, number, number];
-  const blocks = sizes.map((size) => Math.ceil(size / window.strides[0]!));
+/** [N, (phases) C, ceil(height / stride), ceil(width / stride)]: some phases, as the channels of one convolution; undefined where no tap reaches them. */
+function phaseConvolution(ops: Ops, spread: Spread, phases: readonly Phase[]): Value | undefined {
+  const { g, image, group, stride } = spread;
+  const axes = reachOf(spread, phases);
+  if (axes === undefined) return undefined;
+  const [rows, channels, ...sizes] = image.dims as [Dim, number, number, number];
+  const blocks = sizes.map((size) => Math.ceil(size / stride));
   const before = axes.map(({ least }) => -least);
   const after = axes.map(({ least, count }, i) => blocks[i]! - 1 + least + count - (g.dims[i + 2] as number));
   return ops.emit(
     'Conv',
-    [g, ops.constant(phaseWeights(weights, group, window, { phases, axes }))],
+    [g, ops.constant(phaseWeights(spread, phases, axes))],
     {
       kernel_shape: axes.map(({ count }) => count),
       group,
@@ -107,15 +146,22 @@ function phaseConvolution(
   );
 }
 
+/** Few channels of phases laid out as pixels: a single op is as fast as transpositions there. */
+const imageOf = (ops: Ops, x: Value, stride: number, { dims }: Value): Value => {
+  const whole = [...dims.slice(0, 2), ...x.dims.slice(2).map((size) => Number(size) * stride)];
+  return cropped(ops, ops.emit('DepthToSpace', [x], { blocksize: stride }, { dtype: x.dtype, dims: whole }), {
+    dims,
+  });
+};
+
 /** [O, C / G, kh, kw] -> [(phases) C, O / G, eh, ew]: for each phase the taps that serve it, by their offset. */
 function phaseWeights(
-  { dims, data }: Tensor,
-  group: number,
-  { strides, begins }: Convolution['window'],
-  { phases, axes }: Part,
+  { weights: { dims, data }, group, window: { begins }, stride }: Spread,
+  phases: readonly Phase[],
+  axes: readonly Reach[],
 ): Tensor {
   const [filters, channels, kh, kw] = dims as [number, number, number, number];
-  const [each, stride] = [filters / group, strides[0]!];
+  const each = filters / group;
   const [eh, ew] = axes.map(({ count }) => count) as [number, number];
   const offset = (axis: number, phase: number, tap: number) =>
     (phase + begins[axis]! - tap) / stride - axes[axis]!.least;
