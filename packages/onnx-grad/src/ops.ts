@@ -3,7 +3,7 @@ import { codeOf, fail, int64s, nodePath } from '@gauntlet/onnx';
 
 import { inferNode } from './infer.js';
 import type { Value } from './value.js';
-import { sameDims } from './value.js';
+import { broadcast, sameDims } from './value.js';
 
 /** A tensor, or a number that becomes a scalar of the other operand's type. */
 export type Operand = Value | number;
@@ -44,6 +44,23 @@ export function createOps(graph: Graph, types: Map<string, TensorType>) {
       [a, b].map((each) => (typeof each === 'number' ? scalar(each, dtype) : each)),
     );
   };
+  /** Tensors of which is known that all their elements are one number. */
+  const uniform = new Map<string, number>();
+  /** An op that makes a tensor of one number from another, and so is known to. */
+  const uniformly =
+    <Rest extends unknown[]>(op: (x: Value, ...rest: Rest) => Value, next = (value: number) => value) =>
+    (x: Value, ...rest: Rest): Value => {
+      const [made, value] = [op(x, ...rest), uniform.get(x.name)];
+      if (value !== undefined) uniform.set(made.name, next(value));
+      return made;
+    };
+  /** The one number of a tensor that does not give the result its sizes, which the others have without it. */
+  const simplest = (x: Operand, ...others: Operand[]): Operand => {
+    const value = typeof x === 'number' ? undefined : uniform.get(x.name);
+    if (value === undefined) return x;
+    const dims = others.map((other) => (typeof other === 'number' ? [] : other.dims));
+    return sameDims(broadcast(...dims), broadcast((x as Value).dims, ...dims)) ? value : x;
+  };
   const one = (op: string) => (x: Value) => emit(op, [x]);
   const reduce =
     (op: string) =>
@@ -79,7 +96,12 @@ export function createOps(graph: Graph, types: Map<string, TensorType>) {
     },
     add: both('Add'),
     sub: both('Sub'),
-    mul: both('Mul'),
+    mul: (a: Operand, b: Operand): Value => {
+      const [one, other] = [simplest(a, b), simplest(b, a)];
+      if (one === 1 && typeof b !== 'number') return b;
+      if (other === 1 && typeof a !== 'number') return a;
+      return both('Mul')(one, typeof one === 'number' ? b : other);
+    },
     div: both('Div'),
     pow: both('Pow'),
     min: both('Min'),
@@ -92,7 +114,7 @@ export function createOps(graph: Graph, types: Map<string, TensorType>) {
     and: both('And'),
     or: both('Or'),
     not: one('Not'),
-    neg: one('Neg'),
+    neg: (x: Value) => uniformly(one('Neg'), (value) => -value)(x),
     abs: one('Abs'),
     sign: one('Sign'),
     exp: one('Exp'),
@@ -125,39 +147,48 @@ export function createOps(graph: Graph, types: Map<string, TensorType>) {
     cast: (x: Value, dtype: DType) => (x.dtype === dtype ? x : emit('Cast', [x], { to: codeOf(dtype) })),
     where: (condition: Value, a: Operand, b: Operand) => {
       const dtype = typeof a === 'number' ? (typeof b === 'number' ? 'float32' : b.dtype) : a.dtype;
+      const first = simplest(a, condition, b);
       return emit('Where', [
         condition,
-        ...[a, b].map((each) => (typeof each === 'number' ? scalar(each, dtype) : each)),
+        ...[first, simplest(b, condition, first)].map((each) =>
+          typeof each === 'number' ? scalar(each, dtype) : each,
+        ),
       ]);
     },
     transpose: (x: Value, perm: readonly number[]) =>
       perm.every((axis, i) => axis === i) ? x : emit('Transpose', [x], { perm }),
-    unsqueeze: (x: Value, axes: readonly number[]) =>
+    unsqueeze: uniformly((x: Value, axes: readonly number[]) =>
       axes.length === 0 ? x : emit('Unsqueeze', [x, ints(axes)]),
+    ),
     squeeze: (x: Value, axes: readonly number[]) =>
       axes.length === 0 ? x : emit('Squeeze', [x, ints(axes)]),
     concat: (xs: readonly Value[], axis: number) => (xs.length === 1 ? xs[0]! : emit('Concat', xs, { axis })),
     slice: (x: Value, axis: number, start: number, end: number, step = 1) =>
       emit('Slice', [x, ints([start]), ints([end]), ints([axis]), ints([step])]),
     /** Reshapes to the sizes of another tensor; one unknown size becomes -1, more are read at run time. */
-    reshape: (x: Value, like: Value): Value => {
+    reshape: uniformly((x: Value, like: Value): Value => {
       if (sameDims(x.dims, like.dims)) return x;
       return emit('Reshape', [x, targetOf(like, ints, emit)], like.dims.includes(0) ? { allowzero: 1 } : {}, {
         dtype: x.dtype,
         dims: like.dims,
       });
-    },
+    }),
     /** Reshapes to numbers, with at most one -1. */
-    reshapeTo: (x: Value, dims: readonly number[]): Value =>
+    reshapeTo: uniformly((x: Value, dims: readonly number[]): Value =>
       sameDims(x.dims, dims) ? x : emit('Reshape', [x, ints(dims)]),
+    ),
     /** Broadcasts to the sizes of another tensor. */
-    expand: (x: Value, like: Value): Value =>
+    expand: uniformly((x: Value, like: Value): Value =>
       sameDims(x.dims, like.dims)
         ? x
         : emit('Expand', [x, shape(like)], {}, { dtype: x.dtype, dims: like.dims }),
+    ),
     /** A tensor of one value with the sizes of another tensor. */
-    full: (like: Value, value: number, dtype: DType = like.dtype): Value =>
-      emit('Expand', [scalar(value, dtype), shape(like)], {}, { dtype, dims: like.dims }),
+    full: (like: Value, value: number, dtype: DType = like.dtype): Value => {
+      const made = emit('Expand', [scalar(value, dtype), shape(like)], {}, { dtype, dims: like.dims });
+      uniform.set(made.name, value);
+      return made;
+    },
   };
 }
 
