@@ -53,10 +53,13 @@ const cases: readonly (readonly [string, readonly number[], Build])[] = [
   ['MaxPool of stride 1', [32, 6, 7], after(relu, pool(3, 1, 1))],
   ['MaxPool of 2 by 1', [16, 6, 5], after(relu, pool(2, 1, 0))],
   ['MaxPool that leaves rows out', [16, 10, 9], pool(2, 2, 0)],
+  ['overlapping MaxPool of 8 channels', [8, 8, 9], after(relu, pool(3, 2, 1))],
   ['MaxPool of tiles of few channels', [5, 6, 6], pool(3, 3, 0)],
   ['stem: 7x7 of stride 2 on 3 channels', [3, 23, 25], conv(16, 3, [7, 7], { strides: [2, 2], ...pads(3) })],
   ['3x3 on 3 channels', [3, 11, 10], conv(16, 3, [3, 3], pads(1))],
   ['5x3 of stride 3 on 2 channels', [2, 13, 16], conv(8, 2, [5, 3], { strides: [3, 3], pads: [2, 0, 1, 1] })],
+  ['3x3 on 6 channels', [6, 11, 10], conv(16, 6, [3, 3], pads(1))],
+  ['5x5 of stride 2 on 6 channels', [6, 11, 10], conv(16, 6, [5, 5], { strides: [2, 2], ...pads(2) })],
   ['3x3 of stride 2', [32, 9, 12], conv(16, 32, [3, 3], { strides: [2, 2], ...pads(1) })],
   ['1x1 of stride 2', [16, 7, 8], conv(16, 16, [1, 1], { strides: [2, 2] })],
   ['2x2 of stride 3, which leaves gaps', [16, 9, 11], conv(16, 16, [2, 2], { strides: [3, 3] })],
@@ -106,7 +109,7 @@ const cases: readonly (readonly [string, readonly number[], Build])[] = [
         ['3 channels, 7x7 of stride 2', [3, 24, 20], conv(16, 3, [7, 7], { strides: [2, 2], ...pads(3) })],
         ['3 channels, over the edge', [3, 22, 18], conv(16, 3, [3, 3], { strides: [2, 2], ...pads(1) })],
         ['1 channel, 4x4 of stride 2', [1, 16, 12], conv(16, 1, [4, 4], { strides: [2, 2], ...pads(1) })],
-        ['5 channels, 3x3', [5, 8, 10], conv(16, 5, [3, 3], pads(1))],
+        ['4 channels, 3x3', [4, 8, 10], conv(16, 4, [3, 3], pads(1))],
         ['2 channels, 3x2 of stride 3 by 1', [2, 18, 9], conv(16, 2, [3, 2], { strides: [3, 1] })],
       ] as const
     ).map(

@@ -2,7 +2,7 @@ import { attributesOf, type Graph, type NodeProto } from '@gauntlet/onnx';
 
 import type { Site } from '../rule.js';
 import type { Phases, Value } from '../value.js';
-import { BLOCK, byPhases, imageFromPhases } from './phases.js';
+import { byPhases, imageFromPhases } from './phases.js';
 import type { Window } from './window.js';
 import { spread } from './window.js';
 
@@ -62,11 +62,14 @@ function isWidening(graph: Graph, node: NodeProto): boolean {
   );
 }
 
-/** Whether a node is a convolution of few channels with windows that overlap. */
+/** The most channels of what counts as images: with more, a block of channels that is half empty costs less than what a transposed convolution does. */
+const IMAGE_CHANNELS = 4;
+
+/** Whether a node is a convolution of images with windows that overlap. */
 function isOfImages(graph: Graph, node: NodeProto): boolean {
-  const [, channels, ...kernel] = weightsOf(graph, node) ?? [0, BLOCK];
+  const [, channels, ...kernel] = weightsOf(graph, node) ?? [0, Infinity];
   const strides = attributesOf(node).ints('strides', [1, 1]);
-  return channels! < BLOCK && kernel.some((size, i) => size > strides[i]!);
+  return channels! <= IMAGE_CHANNELS && kernel.some((size, i) => size > strides[i]!);
 }
 
 /** The gradient by a convolution with constant weights; undefined where there is none that pays. */

@@ -30,7 +30,7 @@ export function maxPoolByPlaces(site: Site, g: Value, positive: boolean): Value 
   if (strides[1] !== stride || kernel.some((size) => size < stride)) return undefined;
   if (dilations.some((dilation) => dilation !== 1) || kernel[0]! * kernel[1]! > MOST_PLACES) return undefined;
   const tiles = kernel.every((size) => size === stride);
-  if (!tiles && channels % BLOCK !== 0) return undefined;
+  if (!tiles && channels < BLOCK / 2) return undefined;
   const ends = kernel.map((size, i) => (counts[i]! - 1) * stride + size - begins[i]! - sizes[i]!);
   if (!positive && [...begins, ...ends].some((overhang) => overhang > 0)) return undefined;
 
