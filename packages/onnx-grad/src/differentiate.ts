@@ -127,8 +127,7 @@ function arrivalsOf(graph: Graph, ops: Ops): Arrived & { add(name: string, part:
     sum(name) {
       const own = parts.get(name);
       if (own === undefined) return sums.get(name);
-      const values = laidOut(ops, own);
-      const sum = values.length === 1 ? values[0]! : ops.emit('Sum', values);
+      const sum = ops.total(laidOut(ops, own));
       graph.annotate(sum.name, sum);
       parts.delete(name);
       sums.set(name, sum);

@@ -2,6 +2,7 @@ import type { AttributeValue, Dim, DType, Graph, Tensor, TensorType } from '@gau
 import { codeOf, fail, int64s, nodePath } from '@gauntlet/onnx';
 
 import { inferNode } from './infer.js';
+import { type Slab, tilesOf } from './tiles.js';
 import type { Value } from './value.js';
 import { broadcast, sameDims } from './value.js';
 
@@ -44,6 +45,9 @@ export function createOps(graph: Graph, types: Map<string, TensorType>) {
       [a, b].map((each) => (typeof each === 'number' ? scalar(each, dtype) : each)),
     );
   };
+  const concat = (xs: readonly Value[], axis: number): Value =>
+    xs.length === 1 ? xs[0]! : emit('Concat', xs, { axis });
+  const slabs = new Map<string, Slab>();
   /** Tensors of which is known that all their elements are one number. */
   const uniform = new Map<string, number>();
   /** An op that makes a tensor of one number from another, and so is known to. */
@@ -162,9 +166,33 @@ export function createOps(graph: Graph, types: Map<string, TensorType>) {
     ),
     squeeze: (x: Value, axes: readonly number[]) =>
       axes.length === 0 ? x : emit('Squeeze', [x, ints(axes)]),
-    concat: (xs: readonly Value[], axis: number) => (xs.length === 1 ? xs[0]! : emit('Concat', xs, { axis })),
+    concat,
     slice: (x: Value, axis: number, start: number, end: number, step = 1) =>
       emit('Slice', [x, ints([start]), ints([end]), ints([axis]), ints([step])]),
+    /** Pads one axis with zeros to a size; negative amounts cut. */
+    pad: (x: Value, axis: number, before: number, after: number, size: number): Value => {
+      if (before === 0 && after === 0) return x;
+      const along = (amount: number) => x.dims.map((_, i) => (i === axis ? amount : 0));
+      const dims = x.dims.map((dim, i) => (i === axis ? size : dim));
+      const amounts = ints([...along(before), ...along(after)]);
+      const made = emit('Pad', [x, amounts], {}, { dtype: x.dtype, dims });
+      slabs.set(made.name, { part: x, axis, before, after });
+      return made;
+    },
+    /** The sum of tensors of one shape. Slabs that fill an axis without a gap are put side by side instead. */
+    total: (values: readonly Value[]): Value => {
+      const { tiles, rest } = tilesOf(values, slabs);
+      const joined =
+        tiles.length === 0
+          ? []
+          : [
+              concat(
+                tiles.map(({ part }) => part),
+                tiles[0]!.axis,
+              ),
+            ];
+      return [...joined, ...rest].reduce(both('Add'));
+    },
     /** Reshapes to the sizes of another tensor; one unknown size becomes -1, more are read at run time. */
     reshape: uniformly((x: Value, like: Value): Value => {
       if (sameDims(x.dims, like.dims)) return x;

@@ -51,21 +51,12 @@ export function place(
   }
   const wide = step === 1 ? g : withGaps(ops, g, axis, step, count);
   const length = step === 1 ? count : count * step;
-  return pad(ops, wide, axis, start, size - start - length, size);
+  return ops.pad(wide, axis, start, size - start - length, size);
 }
 
 /** [.., count, ..] -> [.., count, step, ..] with zeros after each element -> [.., count * step, ..] */
 function withGaps(ops: Ops, g: Value, axis: number, step: number, count: number): Value {
-  const padded = pad(ops, ops.unsqueeze(g, [axis + 1]), axis + 1, 0, step - 1, step);
+  const padded = ops.pad(ops.unsqueeze(g, [axis + 1]), axis + 1, 0, step - 1, step);
   const dims = g.dims.map((dim, i) => (i === axis ? count * step : dim));
   return ops.reshape(padded, { name: g.name, dtype: g.dtype, dims });
-}
-
-/** Pads one axis with zeros; negative amounts cut. */
-function pad(ops: Ops, x: Value, axis: number, before: number, after: number, size: number): Value {
-  if (before === 0 && after === 0) return x;
-  const amounts = x.dims.flatMap((_, i) => (i === axis ? [before] : [0]));
-  const rest = x.dims.flatMap((_, i) => (i === axis ? [after] : [0]));
-  const dims = x.dims.map((dim, i) => (i === axis ? size : dim));
-  return ops.emit('Pad', [x, ops.ints([...amounts, ...rest])], {}, { dtype: x.dtype, dims });
 }
