@@ -78,12 +78,14 @@ export async function serve(
     Math.max(1, Math.floor(memory / (Math.max(1, prepared.sampleBytes) * TAKEN[pass] * (large ? 0.5 : 1))));
   const callSize = (pass: keyof typeof TAKEN) => (prepared.batch === 'any' ? { callSize: most(pass) } : {});
   const facts: ModelFacts = { name, input: { shape: input.shape, bounds }, classes, access: 'scores' };
+  const scoresOf = (runs: readonly Run[], points: Tensor) =>
+    tensor(joined(runs, prepared.scores, classes), [rows(points), classes]);
   const scores = async (points: Tensor): Promise<Tensor> => {
     const [forward] = await session('', () => ({ model: readModel(prepared.model) }));
     const runs = await eachOf(plan(prepared, points, most('forward')), (chunk) =>
       forward.run({ [input.name]: pointsOf(runtime, chunk), ...weights() }, [prepared.scores]),
     );
-    return tensor(joined(runs, prepared.scores, classes), [rows(points), classes]);
+    return scoresOf(runs, points);
   };
   const leastLeads = async (lower: Tensor, upper: Tensor, own: Int32Array): Promise<Tensor> => {
     // As it is written: a fused or folded node would round where the bounds do not expect it.
@@ -123,7 +125,8 @@ export async function serve(
       buildGradient(prepared, loss.term, lowering),
     );
     const { loss: lossName, gradient: gradientName } = graph;
-    const names = [prepared.scores, lossName, gradientName];
+    const beside = prepared.scoresApart ? [] : [prepared.scores];
+    const names = [...beside, lossName, gradientName];
     const runs = await eachOf(plan(prepared, points, most('backward')), (chunk) =>
       native.run(
         {
@@ -135,7 +138,7 @@ export async function serve(
       ),
     );
     return {
-      scores: tensor(joined(runs, prepared.scores, classes), [rows(points), classes]),
+      scores: prepared.scoresApart ? await scores(points) : scoresOf(runs, points),
       loss: joined(runs, lossName, 1),
       gradient: tensor(joined(runs, gradientName, rowSize(points)), points.shape),
     };

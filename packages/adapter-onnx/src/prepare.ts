@@ -23,6 +23,7 @@ import { buildGradient } from './gradient.js';
 import { type Inputs, type InputSettings, takeInputs } from './input.js';
 import { legible, legibly } from './legible.js';
 import { BATCH, type Prepared } from './prepared.js';
+import { mixesSamples, readsLevels } from './quantised.js';
 import { atPath, type Read, readModelFile, type ReadSettings } from './read.js';
 import { takeScores, withZero } from './scores.js';
 import { firstOpen, learnTypes, sized, type Types } from './shapes.js';
@@ -96,10 +97,6 @@ interface Learnt {
   readonly batch: number | 'any';
 }
 
-/** Whether numbers are rounded to levels that the largest of the whole batch sets, so that a sample changes what its neighbours get. */
-const mixesSamples = ({ proto }: Graph): boolean =>
-  proto.node.some(({ opType }) => opType.startsWith('DynamicQuantize'));
-
 /** Runs the model at two batch sizes; if it takes one only, or should be asked so, at the size it declares, or else at one. */
 async function learn(
   graph: Graph,
@@ -165,6 +162,7 @@ function finish(graph: Graph, draft: Draft, { types, batch }: Learnt, path: stri
     classes,
     batch,
     types,
+    scoresApart: readsLevels(graph),
     sampleBytes: bytesOf(graph, types, batch),
     refusal: null,
     notices,

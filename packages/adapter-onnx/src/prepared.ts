@@ -30,6 +30,11 @@ export interface Prepared {
   readonly batch: number | 'any';
   /** Element type and shape of every tensor, where they could be learnt. A size that follows the batch is written `N` or `12*N`. */
   readonly types: ReadonlyMap<string, TensorType>;
+  /**
+   * Whether scores are asked for apart from gradients. ONNX Runtime may make ops on integers of those that read what DequantizeLinear gives;
+   * where a gradient reads it too, they stay floats, and round otherwise.
+   */
+  readonly scoresApart: boolean;
   /** How many bytes all tensors of one sample take. */
   readonly sampleBytes: number;
   /** Why the model has no gradients; null where it has. */
