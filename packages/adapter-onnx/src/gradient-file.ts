@@ -69,8 +69,8 @@ function write(
   const { scores, classes, weights } = prepared;
   const { graph, batch, compiled, types } = withLoss(prepared, loss);
   const of = wrt === 'input' ? compiled.loss : graph.node('ReduceMean', [compiled.loss], { keepdims: 0 });
-  const by = wrt === 'input' ? byInputs(prepared) : weights.map((by) => ({ by, name: `gradient/${by}` }));
-  const gradients = differentiate(graph, { of, wrt: by.map(({ by }) => by), shapes: types, lowering });
+  const wanted = wrt === 'input' ? byInputs(prepared) : weights.map((by) => ({ by, name: `gradient/${by}` }));
+  const gradients = differentiate(graph, { of, wrt: wanted.map(({ by }) => by), shapes: types, lowering });
   const floats = (...dims: Dim[]): TensorType => ({ dtype: 'float32', dims });
 
   const inputs: Named[] = [
@@ -88,7 +88,7 @@ function write(
   const found = [
     { tensor: scores, name: 'scores', type: floats(batch, classes) },
     { tensor: compiled.loss, name: 'loss', type: floats(batch) },
-    ...by.map(({ by, name }) => ({ tensor: gradients.get(by)!, name, type: types.get(by)! })),
+    ...wanted.map(({ by, name }) => ({ tensor: gradients.get(by)!, name, type: types.get(by)! })),
   ];
   // One tensor may be the gradient of several weights: every output gets one of its own.
   const outputs = found.map(({ tensor, ...output }) => ({

@@ -70,10 +70,9 @@ export function takeInputs(graph: Graph, settings: InputSettings, path: string):
       remedy: 'Name the input with --input.',
     });
   }
-  let input: Input | undefined;
+  const input = takeSamples(graph, samples, settings, path);
   const inputs = infos.map((info): InputPort => {
     if (info !== samples) return takeBeside(graph, info, wanted.includes(info), path);
-    input = takeSamples(graph, info, settings, path);
     const { name, dtype, batch, shape } = input;
     return {
       name,
@@ -84,7 +83,7 @@ export function takeInputs(graph: Graph, settings: InputSettings, path: string):
     };
   });
   proto.input = inputs.map(({ name, dtype, dims }) => writeValueInfo(name, dtype, dims));
-  return { input: input!, inputs };
+  return { input, inputs };
 }
 
 function takeSamples(graph: Graph, info: ValueInfoProto, settings: InputSettings, path: string): Input {

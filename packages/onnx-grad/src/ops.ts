@@ -118,7 +118,7 @@ export function createOps(graph: Graph, types: Map<string, TensorType>) {
     and: both('And'),
     or: both('Or'),
     not: one('Not'),
-    neg: (x: Value) => uniformly(one('Neg'), (value) => -value)(x),
+    neg: uniformly(one('Neg'), (value) => -value),
     abs: one('Abs'),
     sign: one('Sign'),
     exp: one('Exp'),

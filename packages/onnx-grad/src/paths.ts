@@ -7,8 +7,10 @@ import { CUT, STAND_INS } from './rules/index.js';
 export const nameOf = ({ domain, opType }: NodeProto): string =>
   domain === '' ? opType : `${domain}.${opType}`;
 
-/** The tensors that a change of `wrt` can move smoothly: forward from `wrt`, through float tensors, up to ops whose derivative is zero, and to
- * those that others stand in for. `through` names ops whose integers count as smooth; so do integers that are made of such ones. */
+/**
+ * The tensors that a change of `wrt` can move smoothly: forward from `wrt`, through float tensors, up to ops whose derivative is zero, and to
+ * those that others stand in for. `through` names ops whose integers count as smooth; so do integers that are made of such ones.
+ */
 export function influencedBy(
   wrt: readonly string[],
   nodes: readonly NodeProto[],

@@ -16,7 +16,8 @@ export interface Convolution {
 /**
  * The input gradient of a convolution. Convolutions stay in ONNX Runtime's blocked layout, transposed ones do not; so where the weights
  * are constants, the gradient is written as convolutions with the weights mirrored and turned: by the phases of the stride, or directly
- * where the stride is 1. Everything else is a ConvTranspose, also what would fill a small part of a block of channels: images.
+ * where the stride is 1. Everything else is a ConvTranspose, also the gradient of images, which would
+ * fill a small part of a block of channels, unless what arrives for it is by phases.
  */
 export function inputGradient(convolution: Convolution): Value | Phases {
   const { site, window, group } = convolution;

@@ -1,3 +1,5 @@
+import type { Dim } from '@gauntlet/onnx';
+
 import type { Expansion, Site } from '../rule.js';
 import type { Value } from '../value.js';
 import { elements, fixed, product } from '../value.js';
@@ -40,9 +42,9 @@ const deformConv: Expansion = (site) => {
   const [places, count] = [elements(kernel, path), elements(outputs, path)];
   const samples = elements([places, count], path);
   /** Reshapes to [first, ...rest]. */
-  const shaped = (value: Value, first: Value['dims'][number], rest: readonly number[]): Value =>
+  const shaped = (value: Value, first: Dim, rest: readonly number[]): Value =>
     ops.emit('Reshape', [value, ops.ints([-1, ...rest])], {}, { dtype: value.dtype, dims: [first, ...rest] });
-  const [batch] = image.dims as [Value['dims'][number]];
+  const [batch] = image.dims as [Dim];
   const parts = product([batch, shared]);
 
   // [N G, K, 2, L]

@@ -16,7 +16,7 @@ const MOST_PLACES = 9;
  * it does not. Place k gets e_k of what is left, r_k = r_(k-1) (1 - e_(k-1)) with r_0 = g, so that the first of equal elements gets all.
  *
  * @param positive whether nothing arrives at windows whose largest element is 0 or less. Then places in the padding, which are read as 0, win nothing.
- * @returns undefined where windows are large, leave gaps or hang over the edge, or where shapes are not known.
+ * @returns undefined where windows are large, leave gaps, hang over the edge or overlap in fewer channels than half a block, or where shapes are not known.
  */
 export function maxPoolByPlaces(site: Site, g: Value, positive: boolean): Value | Phases | undefined {
   const { x, y, ops, lowering } = site;

@@ -154,7 +154,7 @@ const exact =
   (site) => {
     const { x, has, ops } = site;
     const level = (i: number) => ops.cast(x(i), 'float32');
-    return rule({ ...site, g: site.g, x: (i) => (has(i + 2) ? ops.sub(level(i), level(i + 2)) : level(i)) });
+    return rule({ ...site, x: (i) => (has(i + 2) ? ops.sub(level(i), level(i + 2)) : level(i)) });
   };
 
 /** Sums of products of integers. */
