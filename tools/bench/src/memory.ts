@@ -14,7 +14,7 @@ const FIXTURES = ['residual-torchscript', 'mobilenet-v2-torchscript'];
 const BATCHES = [1, 16, 64];
 const RUNS = 3;
 
-/** What a process does before it is measured: nothing, forward passes in a session of ONNX Runtime's, or gradients. */
+/** What a process does before it is measured: nothing, forward passes in a session of ONNX Runtime's, or gradients, in calls that the default limit cuts or in one. */
 const WORKS = {
   nothing: async () => {
     await loadRuntime();
@@ -28,15 +28,18 @@ const WORKS = {
     for (let run = 0; run < RUNS; run++)
       await session.run({ [input.name]: new Tensor('float32', data, shape) });
   },
-  async gradient(path: string, batch: number) {
-    // As much memory as the batch takes: calls are not cut.
-    const model = await openOnnx(path, { bounds: [0, 1], memory: Infinity });
-    if (!('gradient' in model)) throw new Error(`Unexpected model without gradients at ${path}.`);
-    const x = samples(batch, model.input.shape);
-    const loss = logOdds({ kind: 'untargeted', classes: new Int32Array(batch), confidence: 0 });
-    for (let run = 0; run < RUNS; run++) await model.gradient(x, loss);
-  },
+  gradient: (path: string, batch: number) => gradients(path, batch),
+  // As much memory as the batch takes: calls are not cut.
+  uncut: (path: string, batch: number) => gradients(path, batch, { memory: Infinity }),
 };
+
+async function gradients(path: string, batch: number, limit: { memory?: number } = {}): Promise<void> {
+  const model = await openOnnx(path, { bounds: [0, 1], ...limit });
+  if (!('gradient' in model)) throw new Error(`Unexpected model without gradients at ${path}.`);
+  const x = samples(batch, model.input.shape);
+  const loss = logOdds({ kind: 'untargeted', classes: new Int32Array(batch), confidence: 0 });
+  for (let run = 0; run < RUNS; run++) await model.gradient(x, loss);
+}
 
 function samples(batch: number, shape: readonly number[]) {
   const dims = [batch, ...shape];
@@ -70,18 +73,16 @@ async function main(given: readonly string[]): Promise<void> {
     await writeFile(large, resnet50());
     const fixtures = FIXTURES.map((name) => `${ROOT}fixtures/models/${name}.onnx`);
     const models = given.length > 0 ? given : [`${ROOT}examples/digits/digits.onnx`, ...fixtures, large];
-    print(['model', 'batch', 'forward, MB', 'gradient, MB', 'ratio']);
-    print(['---', '---:', '---:', '---:', '---:']);
+    print(['model', 'batch', 'forward, MB', 'gradient, MB', 'ratio', 'in one call, MB', 'ratio']);
+    print(['---', '---:', '---:', '---:', '---:', '---:', '---:']);
     for (const path of models) {
       for (const batch of BATCHES) {
-        const [forward, gradient] = [peakOf('forward', path, batch), peakOf('gradient', path, batch)];
-        print([
-          basename(path),
-          batch,
-          Math.round(forward),
-          Math.round(gradient),
-          (gradient / forward).toFixed(2),
-        ]);
+        const forward = peakOf('forward', path, batch);
+        const beside = (work: 'gradient' | 'uncut') => {
+          const peak = peakOf(work, path, batch);
+          return [Math.round(peak), (peak / forward).toFixed(2)];
+        };
+        print([basename(path), batch, Math.round(forward), ...beside('gradient'), ...beside('uncut')]);
       }
     }
     process.stdout.write(`\nNode with ONNX Runtime loaded: ${Math.round(peakOf('nothing'))} MB.\n`);

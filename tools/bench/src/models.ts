@@ -29,7 +29,7 @@ const STEPS = 40;
 /** Batch sizes beside 1 to choose from, and turns of PGD, for models that take less than so many milliseconds for a sample, and for slower ones. */
 const SLOW = 5;
 const QUICK = { batches: [8, 32, 128], turns: 7 };
-const LONG = { batches: [4], turns: 3 };
+const LONG = { batches: [2, 4], turns: 3 };
 
 /** Times ONNX Runtime's own forward pass, one gradient, and PGD, on random samples. */
 export async function timeModel(path: string): Promise<ModelTimes> {

@@ -45,7 +45,7 @@ export const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'gauntlet-bench-
 export async function duels(peers: Peers, samples: number): Promise<Duel[]> {
   const folder = temporaryFolder();
   const [model, data] = [join(folder, 'efficientnet-lite0.onnx'), join(folder, 'photographs.npz')];
-  const few = Math.ceil(samples / 25);
+  const few = Math.ceil(samples / 5);
   await peers.ask({ do: 'export', samples: few, model, data });
   const digits = { data: `${ROOT}fixtures/digits/test500.npz`, samples, batch: 100, turns: 5 };
   return [
@@ -69,6 +69,7 @@ export async function duel(peers: Peers, one: Duel): Promise<Duelled> {
   for (let turn = one.turns > 1 ? 0 : 1; turn <= one.turns; turn++) {
     for (const [name, run] of runs) {
       const timed = await run();
+      process.stderr.write(`${one.name}, ${name}: ${timed.seconds.toFixed(1)} s\n`);
       if (turn > 0) times.get(name)!.push(timed);
     }
   }
