@@ -30,11 +30,12 @@ export function writeOut(
     isOn: (node: NodeProto) => boolean,
     write: (node: NodeProto, outputs: readonly (string | undefined)[]) => void,
   ) => {
-    const nodes = [...graph.proto.node];
-    const needed = ancestorsOf(of, nodes);
-    for (const node of nodes) {
-      const expansion = Object.hasOwn(table, nameOf(node)) ? table[nameOf(node)] : undefined;
-      if (!expansion || !node.output.some((name) => needed.has(name)) || !isOn(node)) continue;
+    const held = graph.proto.node.filter((node) => Object.hasOwn(table, nameOf(node)));
+    if (held.length === 0) return;
+    const needed = ancestorsOf(of, graph.proto.node);
+    for (const node of held) {
+      const expansion = table[nameOf(node)]!;
+      if (!node.output.some((name) => needed.has(name)) || !isOn(node)) continue;
       const site = siteOf({ ...parts, node, path: nodePath(node), arrived: NOTHING, readers: new Map() });
       write(
         node,

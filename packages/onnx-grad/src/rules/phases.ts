@@ -34,15 +34,20 @@ export function byPhases(convolution: Convolution): Value | Phases | undefined {
   };
 }
 
+/** Beyond, most taps of a convolution to squares of pixels are zeros. */
+const LARGEST_SQUARE = 4;
+
 /**
  * The gradient of an image of few channels from a gradient that has arrived by phases, which is not laid out for it. Window i = p m + b of phase b among p reaches
  * pixel y = s p q + a where s p (m - q) = a + (pad - s b) - t: as a window m of stride s p, with less padding. So each phase is convolved to squares of
- * s p by s p pixels, which are channels until all are added. Undefined where nothing came by phases, or what hangs over the edge.
+ * s p by s p pixels, which are channels until all are added. Undefined where nothing came by phases, or what hangs over the edge, or the squares are large.
  */
 export function imageFromPhases(convolution: Convolution): Value | undefined {
   const { site, window } = convolution;
   const { ops, x } = site;
-  const { stride, phases, whole } = site.phases() ?? { stride: 1, phases: [], whole: x(0) };
+  const arrived = site.phases();
+  if (arrived === undefined || arrived.stride * window.strides[0]! > LARGEST_SQUARE) return undefined;
+  const { stride, phases, whole } = arrived;
   if (whole.dims.slice(2).some((size) => typeof size === 'string' || size % stride !== 0)) return undefined;
   const parts = offsetsBelow(stride).flatMap((offsets, phase) => {
     const g = phases[phase];
