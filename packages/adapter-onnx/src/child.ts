@@ -24,10 +24,7 @@ export interface Question {
   readonly first?: number;
 }
 
-/**
- * The prepared model, with its bytes in a file of the folder; how much external data it has, where that is too much; the paths of its nodes,
- * in the order in which they run; or why there is none.
- */
+/** The prepared model, with its bytes in a file of the folder; how much external data it has, where that is too much; or why there is none. */
 export type Answer =
   | {
       readonly prepared: Omit<Prepared, 'model' | 'types'>;
@@ -35,12 +32,15 @@ export type Answer =
       readonly file: string;
     }
   | { readonly external: number }
-  | { readonly nodes: readonly string[] }
   | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly foreseen: boolean } };
+
+/** What comes of running the first nodes alone: the paths of all, in the order in which they run, or why there are none. */
+export type FirstAnswer =
+  { readonly nodes: readonly string[] } | Extract<Answer, { external: number } | { error: unknown }>;
 
 const FILE = 'prepared.onnx';
 
-async function answer({ path, settings, folder, external, first }: Question): Promise<Answer> {
+async function answer({ path, settings, folder, external, first }: Question): Promise<Answer | FirstAnswer> {
   try {
     const read = await legibly(readModelFile(path, settings));
     if (read.external.size > external) return { external: read.external.size };

@@ -1,4 +1,4 @@
-import type { Answer } from './child.js';
+import type { FirstAnswer } from './child.js';
 import type { Death } from './trial.js';
 
 /** Seconds after which a search is given up. */
@@ -11,7 +11,7 @@ const LONGEST = 30;
  * @returns the node's path; undefined where the whole does not die again, or where the search takes too long.
  */
 export async function findCulprit(
-  tried: (first: number) => Promise<Answer | Death>,
+  tried: (first: number) => Promise<FirstAnswer | Death>,
   now: () => number = () => performance.now() / 1000,
 ): Promise<string | undefined> {
   const end = now() + LONGEST;

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type GauntletError, type ModelSettings, type Term, unexpected } from '@gauntlet/core';
+import type { ModelSettings, Term } from '@gauntlet/core';
 import {
   codeOf,
   type Dim,
@@ -7,12 +7,10 @@ import {
   Graph,
   inline,
   isFloat,
-  nodePath,
   OnnxError,
   readsOf,
   sortNodes,
   type TensorProto,
-  type TensorType,
   upgrade,
   writeModel,
   writeValueInfo,
@@ -25,8 +23,8 @@ import { legible, legibly } from './legible.js';
 import { BATCH, type Prepared } from './prepared.js';
 import { mixesSamples, readsLevels } from './quantised.js';
 import { atPath, type Read, readModelFile, type ReadSettings } from './read.js';
-import { takeScores, withZero } from './scores.js';
-import { firstOpen, learnTypes, sized, type Types } from './shapes.js';
+import { badScores, looseScores, takeScores, withZero } from './scores.js';
+import { learnTypes, sized, type Types } from './shapes.js';
 import { tidy } from './tidy.js';
 
 /** The loss by which it is found out whether a model has gradients. */
@@ -51,7 +49,7 @@ export const prepare = (path: string, settings: PrepareSettings, read?: Read): P
 async function prepareFile(path: string, settings: PrepareSettings, read?: Read): Promise<Prepared> {
   const whole = read ?? (await readModelFile(path, settings));
   const draft = atPath(path, () => draftOf(whole, settings, path));
-  const { graph, learnt } = await run(whole, draft, settings, path);
+  const { graph, learnt } = await runDraft(whole, draft, settings, path);
   return atPath(path, () => finish(graph, draft, learnt, path));
 }
 
@@ -68,8 +66,12 @@ export function draftOf({ model, external }: Read, settings: PrepareSettings, pa
   return { ...inputs, scores, external, weights };
 }
 
-/** Has ONNX Runtime tidy a drafted model, writes loops out, and learns every tensor's type from runs. */
-export async function run({ model }: Read, draft: Draft, settings: PrepareSettings, path: string) {
+/**
+ * Has ONNX Runtime tidy a drafted model, writes loops out, and learns every tensor's type from runs.
+ *
+ * @throws GauntletError where it cannot be run, or gives no scores.
+ */
+export async function runDraft({ model }: Read, draft: Draft, settings: PrepareSettings, path: string) {
   const tidied = await tidy(model, path, draft.weights);
   const graph = new Graph(atPath(path, () => inline(tidied)));
   return { graph, learnt: await learn(graph, draft, path, settings.bounds) };
@@ -208,34 +210,6 @@ function twoAxes(
   types.set(at, { dtype: 'float32', dims: [rows, 2] });
   notices.push(`${name} has one output, which is read as the logit of class 1; that of class 0 is 0.`);
   return at;
-}
-
-const badScores = (type: TensorType | undefined, path: string): GauntletError =>
-  unexpected({
-    found:
-      type === undefined
-        ? 'scores of unknown shape'
-        : `${type.dtype} scores of shape [${type.dims.join(', ')}]`,
-    at: path,
-    expected: 'one row of float class scores per sample: [N, classes]',
-    remedy: 'Name the output that holds them with --output, or export the model as a classifier.',
-    code: 'unsupported',
-  });
-
-/** As many scores as the data make; undefined if it is not known where that comes from. */
-function looseScores(graph: Graph, types: Types, path: string): GauntletError | undefined {
-  const node = firstOpen(graph, types);
-  return (
-    node &&
-    unexpected({
-      found: 'rows of scores, whose number follows the data',
-      at: `${nodePath(node)} of ${path}`,
-      expected: 'one row of float class scores per sample: [N, classes]',
-      remedy:
-        'Name the output that holds them with --output, or export the model with a fixed shape of this tensor.',
-      code: 'unsupported',
-    })
-  );
 }
 
 /** How many bytes the tensors that nodes make take per sample. */

@@ -1,5 +1,5 @@
 import { nodePath } from '@gauntlet/onnx';
-import { draftOf, type PrepareSettings, run } from './prepare.js';
+import { draftOf, type PrepareSettings, runDraft } from './prepare.js';
 import { atPath, type Read } from './read.js';
 import { untyped } from './untyped.js';
 
@@ -21,6 +21,6 @@ export async function runFirst(
   const paths = graph.node.map(nodePath);
   graph.node.splice(count);
   graph.output = graph.node.flatMap(({ output }) => output.filter((name) => name !== '').map(untyped));
-  if (count > 0) await run(read, draft, settings, path);
+  if (count > 0) await runDraft(read, draft, settings, path);
   return paths;
 }

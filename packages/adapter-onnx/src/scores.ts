@@ -1,14 +1,17 @@
-import { unexpected } from '@gauntlet/core';
+import { type GauntletError, unexpected } from '@gauntlet/core';
 import {
   attributesOf,
   dtypeOf,
   type Graph,
   isFloat,
+  nodePath,
   type NodeProto,
   readsOf,
   readValueInfo,
+  type TensorType,
 } from '@gauntlet/onnx';
 import { linearLogits, ML } from './classical.js';
+import { firstOpen, type Types } from './shapes.js';
 import { untyped } from './untyped.js';
 
 /** Ops that hand scores on, in another shape or type. */
@@ -135,4 +138,33 @@ function keepOnly({ proto }: Graph, name: string): void {
   proto.node = proto.node.filter((node) => needed.has(node));
   // Without its declared type: old files declare wrong shapes.
   proto.output = [untyped(name)];
+}
+
+/** What is said of scores that are none. */
+export const badScores = (type: TensorType | undefined, path: string): GauntletError =>
+  unexpected({
+    found:
+      type === undefined
+        ? 'scores of unknown shape'
+        : `${type.dtype} scores of shape [${type.dims.join(', ')}]`,
+    at: path,
+    expected: 'one row of float class scores per sample: [N, classes]',
+    remedy: 'Name the output that holds them with --output, or export the model as a classifier.',
+    code: 'unsupported',
+  });
+
+/** As many scores as the data make; undefined if it is not known where that comes from. */
+export function looseScores(graph: Graph, types: Types, path: string): GauntletError | undefined {
+  const node = firstOpen(graph, types);
+  return (
+    node &&
+    unexpected({
+      found: 'rows of scores, whose number follows the data',
+      at: `${nodePath(node)} of ${path}`,
+      expected: 'one row of float class scores per sample: [N, classes]',
+      remedy:
+        'Name the output that holds them with --output, or export the model with a fixed shape of this tensor.',
+      code: 'unsupported',
+    })
+  );
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GauntletError, unexpected } from '@gauntlet/core';
-import type { Answer, Question } from './child.js';
+import type { Answer, FirstAnswer, Question } from './child.js';
 import { findCulprit } from './culprit.js';
 import { legible } from './legible.js';
 import type { OpenOnnxSettings } from './open.js';
@@ -62,13 +62,17 @@ export async function openTrial(limits: TrialLimits = {}): Promise<Trial> {
         ({ size }) => size,
         () => 0,
       );
-      const tried = (size: number, external: number, only: Pick<Question, 'first'> = {}) => {
+      const tried = <A extends Answer | FirstAnswer = Answer>(
+        size: number,
+        external: number,
+        only: Pick<Question, 'first'> = {},
+      ) => {
         if (child === undefined || child.killed || child.exitCode !== null || child.signalCode !== null) {
           child = start(folder, limits.memory ?? memoryFor(size));
           started++;
         }
         const question = { path, settings, folder, external, ...only };
-        return ask(child, question, limits.seconds ?? secondsFor(size));
+        return ask<A>(child, question, limits.seconds ?? secondsFor(size));
       };
       let [size, external] = [bytes, EXTERNAL];
       let answer = await tried(size, external);
@@ -80,12 +84,10 @@ export async function openTrial(limits: TrialLimits = {}): Promise<Trial> {
       if ('external' in answer) throw changing(path);
       if ('died' in answer) {
         const node = answer.crashed
-          ? await findCulprit((first) => tried(size, external, { first }))
+          ? await findCulprit((first) => tried<FirstAnswer>(size, external, { first }))
           : undefined;
         throw dead(path, answer, node);
       }
-      // Only parts of a model are answered by the names of nodes.
-      if ('nodes' in answer) throw changing(path);
       if ('error' in answer) throw new GauntletError(answer.error.code, answer.error.message);
       const file = join(folder, answer.file);
       const model = await readFile(file);
@@ -165,7 +167,11 @@ const dead = (path: string, { died, cause }: Death, node: string | undefined) =>
 const FROM_OUTSIDE: ReadonlySet<string | null> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 
 /** Asks the child and waits for its answer, its death, or the end of its time. */
-function ask(child: ChildProcess, question: Question, seconds: number): Promise<Answer | Death> {
+function ask<A extends Answer | FirstAnswer>(
+  child: ChildProcess,
+  question: Question,
+  seconds: number,
+): Promise<A | Death> {
   return new Promise((resolve) => {
     const died = (how: string, more: Partial<Death> = {}) =>
       end(() => {
@@ -173,7 +179,7 @@ function ask(child: ChildProcess, question: Question, seconds: number): Promise<
         resolve({ died: how, crashed: false, ...more });
       });
     const timer = setTimeout(() => died(`gave no answer within ${Math.round(seconds)} s`), seconds * 1000);
-    const onMessage = (answer: unknown) => end(() => resolve(answer as Answer));
+    const onMessage = (answer: unknown) => end(() => resolve(answer as A));
     const onExit = (code: number | null, signal: string | null) =>
       died(`took its process down (${signal ?? `exit code ${code}`})`, {
         crashed: !FROM_OUTSIDE.has(signal),

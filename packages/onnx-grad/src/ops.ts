@@ -182,16 +182,9 @@ export function createOps(graph: Graph, types: Map<string, TensorType>) {
     /** The sum of tensors of one shape. Slabs that fill an axis without a gap are put side by side instead. */
     total: (values: readonly Value[]): Value => {
       const { tiles, rest } = tilesOf(values, slabs);
-      const joined =
-        tiles.length === 0
-          ? []
-          : [
-              concat(
-                tiles.map(({ part }) => part),
-                tiles[0]!.axis,
-              ),
-            ];
-      return [...joined, ...rest].reduce(both('Add'));
+      const [first] = tiles;
+      const parts = tiles.map(({ part }) => part);
+      return (first === undefined ? rest : [concat(parts, first.axis), ...rest]).reduce(both('Add'));
     },
     /** Reshapes to the sizes of another tensor; one unknown size becomes -1, more are read at run time. */
     reshape: uniformly((x: Value, like: Value): Value => {

@@ -6,67 +6,17 @@ import { learnTypes, run } from './testing/run.js';
 /** Slices of x [2, 6], each times a number of its own: from, to and axis. */
 type Cut = readonly [from: number, to: number, axis: number];
 
+const rows = (from: number, to: number): Cut => [from, to, 0];
+const columns = (from: number, to: number): Cut => [from, to, 1];
+
 const cases: readonly (readonly [string, readonly Cut[], { pads: number; concats: number }])[] = [
-  [
-    'in order',
-    [
-      [0, 2, 1],
-      [2, 3, 1],
-      [3, 6, 1],
-    ],
-    { pads: 0, concats: 1 },
-  ],
-  [
-    'out of order',
-    [
-      [3, 6, 1],
-      [0, 2, 1],
-      [2, 3, 1],
-    ],
-    { pads: 0, concats: 1 },
-  ],
-  [
-    'with a gap',
-    [
-      [0, 2, 1],
-      [3, 6, 1],
-    ],
-    { pads: 2, concats: 0 },
-  ],
-  [
-    'that overlap',
-    [
-      [0, 4, 1],
-      [3, 6, 1],
-    ],
-    { pads: 2, concats: 0 },
-  ],
-  [
-    'that end early',
-    [
-      [0, 2, 1],
-      [2, 5, 1],
-    ],
-    { pads: 2, concats: 0 },
-  ],
-  [
-    'along two axes',
-    [
-      [0, 1, 0],
-      [0, 3, 1],
-      [3, 6, 1],
-    ],
-    { pads: 3, concats: 0 },
-  ],
-  [
-    'beside the whole',
-    [
-      [0, 6, 1],
-      [0, 1, 0],
-      [1, 2, 0],
-    ],
-    { pads: 0, concats: 1 },
-  ],
+  ['in order', [columns(0, 2), columns(2, 3), columns(3, 6)], { pads: 0, concats: 1 }],
+  ['out of order', [columns(3, 6), columns(0, 2), columns(2, 3)], { pads: 0, concats: 1 }],
+  ['with a gap', [columns(0, 2), columns(3, 6)], { pads: 2, concats: 0 }],
+  ['that overlap', [columns(0, 4), columns(3, 6)], { pads: 2, concats: 0 }],
+  ['that end early', [columns(0, 2), columns(2, 5)], { pads: 2, concats: 0 }],
+  ['along two axes', [rows(0, 1), columns(0, 3), columns(3, 6)], { pads: 3, concats: 0 }],
+  ['beside the whole', [columns(0, 6), rows(0, 1), rows(1, 2)], { pads: 0, concats: 1 }],
 ];
 
 it.each(cases)('adds gradients of slices %s', async (_, cuts, { pads, concats }) => {

@@ -60,7 +60,7 @@ export function writeOut(
   );
   return () => {
     for (const back of backs) back();
-    sortNodes(graph.proto);
+    if (backs.length > 0) sortNodes(graph.proto);
   };
 }
 

@@ -184,13 +184,7 @@ export class Graph {
   /** Takes a node out and lets other tensors stand for its outputs. */
   replace(node: NodeProto, outputs: readonly (string | undefined)[]): void {
     this.proto.node.splice(this.proto.node.indexOf(node), 1);
-    node.output.forEach((name, i) => {
-      const source = outputs[i];
-      if (name === '' || source === undefined) return;
-      const copy = create(NodeProtoSchema, { opType: 'Identity', input: [source], output: [name] });
-      this.proto.node.push(copy);
-      this.#producers.set(name, copy);
-    });
+    this.#copy(outputs, node.output);
   }
 
   /**
@@ -198,20 +192,29 @@ export class Graph {
    * outputs have other names.
    */
   standIn(node: NodeProto, outputs: readonly (string | undefined)[]): () => void {
-    const own = [...node.output];
-    const copies = own.flatMap((name, i) => {
-      const source = outputs[i];
-      if (name === '' || source === undefined) return [];
-      node.output[i] = this.unique(node.opType);
-      return [create(NodeProtoSchema, { opType: 'Identity', input: [source], output: [name] })];
-    });
-    this.proto.node.push(...copies);
-    for (const copy of copies) this.#producers.set(copy.output[0]!, copy);
+    const own = node.output;
+    const copies = this.#copy(outputs, own);
+    node.output = own.map((name) => (copies.has(name) ? this.unique(node.opType) : name));
+    const made = new Set(copies.values());
     return () => {
       node.output = own;
-      this.proto.node = this.proto.node.filter((each) => !copies.includes(each));
-      for (const copy of copies) this.#producers.set(copy.output[0]!, node);
+      this.proto.node = this.proto.node.filter((each) => !made.has(each));
+      for (const name of copies.keys()) this.#producers.set(name, node);
     };
+  }
+
+  /** Gives tensors other names, but for those that are not there, by nodes that it gives by these names. */
+  #copy(sources: readonly (string | undefined)[], names: readonly string[]): ReadonlyMap<string, NodeProto> {
+    const copies = new Map<string, NodeProto>();
+    names.forEach((name, i) => {
+      const source = sources[i];
+      if (name === '' || source === undefined) return;
+      const copy = create(NodeProtoSchema, { opType: 'Identity', input: [source], output: [name] });
+      this.proto.node.push(copy);
+      this.#producers.set(name, copy);
+      copies.set(name, copy);
+    });
+    return copies;
   }
 
   /** The name of an optional output of a node, which is added if the node does not have it yet. */

@@ -3,6 +3,7 @@ import type { Site } from '../rule.js';
 import type { Phases, Value } from '../value.js';
 import { phasesFor } from './conv-lowering.js';
 import { type Reading, scaled, STEEP } from './depthwise.js';
+import { offsetsOf } from './phases.js';
 
 /** Bounds that are nearer to 0, without being it, cannot be told from their neighbours by a product. */
 const NEAREST = 2 ** -64;
@@ -18,10 +19,9 @@ export function clipped(site: Site, low: number, high: number): Value | Phases {
   if (phases === undefined) return whenInside(site, y, low, high, site.g);
   const mask = maskOf(ops, y, low, high);
   const { stride } = phases;
-  const masked = phases.phases.map((g, phase) => {
-    if (g === undefined) return undefined;
-    const offsets = [Math.floor(phase / stride), phase % stride];
-    return mask(g, { offsets, stride, counts: g.dims.slice(2) as number[] });
+  const masked = offsetsOf(stride).map((offsets, phase) => {
+    const g = phases.phases[phase];
+    return g && mask(g, { offsets, stride, counts: g.dims.slice(2) as number[] });
   });
   return { stride, phases: masked, whole: x(0) };
 }

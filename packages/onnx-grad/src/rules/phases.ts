@@ -24,12 +24,12 @@ export function byPhases(convolution: Convolution): Value | Phases | undefined {
   if (spread === undefined || spread.stride === 1) return undefined;
   const { stride, group } = spread;
   if (group === 1 && Number(image.dims[1]) % BLOCK !== 0) {
-    const all = phaseConvolution(ops, spread, offsetsBelow(stride));
+    const all = phaseConvolution(ops, spread, offsetsOf(stride));
     return all && imageOf(ops, all, stride, image);
   }
   return {
     stride,
-    phases: offsetsBelow(stride).map((phase) => phaseConvolution(ops, spread, [phase])),
+    phases: offsetsOf(stride).map((phase) => phaseConvolution(ops, spread, [phase])),
     whole: image,
   };
 }
@@ -49,16 +49,14 @@ export function imageFromPhases(convolution: Convolution): Value | undefined {
   if (arrived === undefined || arrived.stride * window.strides[0]! > LARGEST_SQUARE) return undefined;
   const { stride, phases, whole } = arrived;
   if (whole.dims.slice(2).some((size) => typeof size === 'string' || size % stride !== 0)) return undefined;
-  const parts = offsetsBelow(stride).flatMap((offsets, phase) => {
-    const g = phases[phase];
-    const strides = window.strides.map((each) => each * stride);
+  const strides = window.strides.map((each) => each * stride);
+  const squares = offsetsOf(stride).flatMap((offsets, phase) => {
     const begins = window.begins.map((begin, i) => begin - window.strides[i]! * offsets[i]!);
-    return g === undefined ? [] : [spreadOf({ ...convolution, window: { ...window, strides, begins } }, g)];
+    const g = phases[phase];
+    const spread = g && spreadOf({ ...convolution, window: { ...window, strides, begins } }, g);
+    return (spread && phaseConvolution(ops, spread, offsetsOf(spread.stride))) ?? [];
   });
-  const [first] = parts;
-  if (first === undefined || parts.includes(undefined)) return undefined;
-  const squares = parts.flatMap((part) => phaseConvolution(ops, part!, offsetsBelow(first.stride)) ?? []);
-  return squares.length === 0 ? undefined : imageOf(ops, squares.reduce(ops.add), first.stride, x(0));
+  return squares.length === 0 ? undefined : imageOf(ops, squares.reduce(ops.add), strides[0]!, x(0));
 }
 
 /** A gradient that was kept by phases, as an image in the blocked layout. */
@@ -100,8 +98,8 @@ function spreadOf({ site, window, group }: Convolution, g: Value): Spread | unde
   return weights && { g, image: x(0), weights, window, group, stride };
 }
 
-/** The rows and columns of the phases of a stride. */
-const offsetsBelow = (stride: number): Phase[] =>
+/** The row and the column of each phase of a stride. */
+export const offsetsOf = (stride: number): Phase[] =>
   range(stride * stride).map((phase) => [Math.floor(phase / stride), phase % stride]);
 
 type Phase = readonly [row: number, column: number];

@@ -4,7 +4,7 @@ import type { Ops } from '../ops.js';
 import type { Site } from '../rule.js';
 import type { Phases, Value } from '../value.js';
 import { type Reading, scaled, STEEP } from './depthwise.js';
-import { BLOCK, range } from './phases.js';
+import { BLOCK, offsetsOf, range } from './phases.js';
 import { windowOf } from './window.js';
 
 /** Beyond so many places a window costs more by its places than by its indices. */
@@ -52,8 +52,7 @@ export function maxPoolByPlaces(site: Site, g: Value, positive: boolean): Value 
 
   // A pixel sums what the places give that reach it.
   const blocks = sizes.map((size) => Math.ceil(size / stride));
-  const phases = range(stride * stride).map((phase) => {
-    const own = [Math.floor(phase / stride), phase % stride];
+  const phases = offsetsOf(stride).map((own) => {
     const steps = places.map((offsets) => offsets.map((offset, i) => (own[i]! - offset) / stride));
     const reaching = parts.flatMap((part, k) =>
       steps[k]!.every(Number.isInteger)

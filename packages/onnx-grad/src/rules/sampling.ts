@@ -96,7 +96,7 @@ export function sampled(
     const picked = ops.emit('GatherElements', [flat, everywhere], { axis: 2 });
     return weight === undefined ? picked : ops.mul(picked, weight);
   });
-  return parts.length === 1 ? parts[0]! : ops.emit('Sum', parts);
+  return ops.total(parts);
 }
 
 /** Samples of images [N, C, ...sizes] at the positions of a grid [N, ...samples, axes], written out as sums of picked elements. */
